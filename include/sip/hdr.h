@@ -6,6 +6,7 @@
 #ifndef SIP_HDR_H
 #define SIP_HDR_H
 
+#include "base/arena.h"
 #include "sip/uri.h"
 
 /* The grammars that headers have. */

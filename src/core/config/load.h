@@ -1,0 +1,52 @@
+/*
+ * Reading configuration: files → sections → objects → snapshot. Every error is kept with its place; nothing is in
+ * force until everything is right.
+ */
+#ifndef CORE_CONFIG_LOAD_H
+#define CORE_CONFIG_LOAD_H
+
+#include "res_sip/config.h"
+
+struct ast_sip_conf_error {
+	char *file;
+	unsigned line; /* 0: the file as a whole */
+	bool warning;  /* does not make the load fail */
+	char *text;    /* without file and line */
+};
+struct ast_sip_conf_errors {
+	struct ast_sip_conf_error *v;
+	size_t n;
+	size_t n_fatal; /* those that are not warnings */
+};
+void ast_sip_conf_errors_free(struct ast_sip_conf_errors *errors);
+
+/*
+ * Reads pjsip.conf (must exist), res_sip.conf and acl.conf (may be absent) in dir. Gives a snapshot that is not yet
+ * in force (one reference), or NULL when there is any error. previous (may be NULL): objects that did not change are
+ * shared with it. Blocks on files (and on DNS when an identify names hosts): executor or start-up only.
+ */
+struct ast_sip_snapshot *ast_sip_snapshot_load(const char *dir, struct ast_sip_snapshot *previous,
+					       struct ast_sip_conf_errors *errors);
+/* Puts s in force (takes over the reference; NULL: at the end of the process). */
+void ast_sip_snapshot_install(struct ast_sip_snapshot *s);
+/* Options that are known but do not apply here (yet), each once, as "type.option"; lives as long as s. */
+struct ast_sip_strings ast_sip_snapshot_not_applicable(struct ast_sip_snapshot *s);
+
+/* modules.conf, in the order of section 15 of the reference. */
+struct ast_sip_module_line {
+	enum { AST_SIP_MODULE_LOAD, AST_SIP_MODULE_REQUIRE, AST_SIP_MODULE_PRELOAD, AST_SIP_MODULE_PRELOAD_REQUIRE,
+	       AST_SIP_MODULE_NOLOAD } what;
+	char *name; /* as written, without ".so", lower case */
+	char *file;
+	unsigned line;
+};
+struct ast_sip_modules_conf {
+	bool present, autoload; /* present false: no such file; then autoload is true */
+	struct ast_sip_module_line *v; /* in file order */
+	size_t n;
+};
+/* 0, or -1 with errors. Free with ast_sip_modules_conf_free in both cases. */
+int ast_sip_modules_conf_load(const char *dir, struct ast_sip_modules_conf *out, struct ast_sip_conf_errors *errors);
+void ast_sip_modules_conf_free(struct ast_sip_modules_conf *c);
+
+#endif

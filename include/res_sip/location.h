@@ -1,0 +1,105 @@
+/*
+ * The location store: which contacts an AOR is bound to. The memory index answers lookups at once; changes are
+ * committed to the store behind it (SQLite, WAL, synchronous=FULL, in group commits) before they are seen by others or
+ * confirmed. All changes of an AOR run on its serializer.
+ *
+ *   struct ast_sip_contacts *c = ast_sip_location_contacts(RS_STR("alice"));
+ *   for (uint32_t i = 0; c && i < c->n; i++) … c->v[i]->uri …;
+ *   ast_sip_contacts_unref(c);
+ */
+#ifndef RES_SIP_LOCATION_H
+#define RES_SIP_LOCATION_H
+
+#include "res_sip/config.h"
+#include "res_sip/module.h"
+#include "sip/transport.h"
+
+struct rs_serializer;
+
+enum ast_sip_contact_status { /* section 7 of the reference, Qualify */
+	AST_SIP_CONTACT_NONQUALIFIED,
+	AST_SIP_CONTACT_REACHABLE,
+	AST_SIP_CONTACT_UNREACHABLE,
+};
+
+/* One binding; immutable and reference-counted except for status and rtt. Strings are NUL-terminated too. */
+struct ast_sip_contact {
+	_Atomic uint32_t refs;
+	bool permanent;           /* from the aor's contact option */
+	bool bound_to_flow;       /* ends with its connection; not loaded again after a restart */
+	uint16_t q_thousandths;   /* 0..1000; 1000 when the request gave none */
+	uint32_t reg_id;          /* 0: none */
+	uint32_t cseq;
+	int64_t expires_us;       /* absolute, rs_wall_us scale; 0: permanent */
+	sip_flow_id flow;         /* 0: none, or from an earlier run */
+	struct sip_addr received; /* source of the REGISTER; port 0: none */
+	enum sip_transport_type transport;
+	struct rs_str aor, uri, path /* comma-joined name-addrs */, instance, call_id, user_agent, endpoint, listener, node,
+		via_host, params /* contact header parameters other than expires and q, kept for the answer */;
+	uint16_t via_port;
+	_Atomic int status; /* enum ast_sip_contact_status */
+	_Atomic int64_t rtt_us; /* negative: unknown */
+};
+
+/* The contacts of one AOR as they were at one moment, immutable: permanent and bound ones not yet expired. */
+struct ast_sip_contacts {
+	_Atomic uint32_t refs;
+	uint32_t n;
+	struct ast_sip_contact *v[];
+};
+/* NULL: none at all. Any thread, no lock shared by all AORs, never blocks. */
+RS_API struct ast_sip_contacts *ast_sip_location_contacts(struct rs_str aor);
+RS_API void ast_sip_contacts_unref(struct ast_sip_contacts *c); /* NULL is allowed */
+RS_API struct ast_sip_contact *ast_sip_contact_ref(struct ast_sip_contact *c);
+RS_API void ast_sip_contact_unref(struct ast_sip_contact *c);
+
+/* The AOR's serializer: where its changes must run. Made when first asked for; referenced. NULL without memory. */
+RS_API struct rs_serializer *ast_sip_location_serializer(struct rs_str aor);
+
+/* What a change wants of one binding; identified by URI comparison (or, with instance and reg_id, by those). */
+struct ast_sip_contact_change {
+	bool remove;
+	struct ast_sip_contact set; /* refs is ignored; strings are copied */
+};
+
+/*
+ * Commits changes for aor and calls done on the AOR's serializer: error 0 and contacts = what the AOR has now (referenced for
+ * the callee), or an errno (EIO: the store failed; nothing changed, nobody saw anything). One commit of an AOR at a time: a
+ * second call before done is queued behind it, so a caller decides on what ast_sip_location_contacts gives only inside
+ * begin: it is called on the serializer when all earlier changes are done, looks at now, and fills changes.
+ */
+struct ast_sip_location_update {
+	uint32_t size;
+	/* Fills *changes / *n (memory kept by the caller until done). 0: commit them (n may be 0: done follows at once), -1: call done with error ECANCELED. */
+	int (*begin)(void *token, const struct ast_sip_contacts *now, const struct ast_sip_contact_change **changes, size_t *n);
+	void (*done)(void *token, int error, struct ast_sip_contacts *contacts);
+};
+RS_API int ast_sip_location_update_for(struct ast_sip_module *owner, struct rs_str aor, const struct ast_sip_location_update *update,
+				       void *token);
+#define ast_sip_location_update(aor, update, token) ast_sip_location_update_for(AST_SIP_SELF, (aor), (update), (token))
+
+/* Qualify's result. Any thread. */
+RS_API void ast_sip_contact_set_status(struct ast_sip_contact *c, enum ast_sip_contact_status status, int64_t rtt_us);
+
+/* Told of bindings that came, changed or went (after the commit), on the AOR's serializer. */
+enum ast_sip_contact_event { AST_SIP_CONTACT_ADDED, AST_SIP_CONTACT_REFRESHED, AST_SIP_CONTACT_REMOVED, AST_SIP_CONTACT_EXPIRED,
+			     AST_SIP_CONTACT_FLOW_ENDED };
+struct ast_sip_contact_observer {
+	uint32_t size;
+	void (*changed)(const struct ast_sip_contact *contact, enum ast_sip_contact_event event);
+	struct ast_sip_module *owner;
+	struct ast_sip_contact_observer *next;
+};
+RS_API int ast_sip_contact_observer_register_for(struct ast_sip_module *owner, struct ast_sip_contact_observer *o);
+#define ast_sip_contact_observer_register(o) ast_sip_contact_observer_register_for(AST_SIP_SELF, (o))
+RS_API void ast_sip_contact_observer_unregister(struct ast_sip_contact_observer *o);
+
+/* Walks all AORs that have contacts, in no order (a snapshot of each). Any thread but the pool's. */
+RS_API void ast_sip_location_each(void (*each)(void *token, struct rs_str aor, const struct ast_sip_contacts *contacts), void *token);
+
+struct ast_sip_location_stats {
+	uint64_t aors, bindings, commits, changes, failed, pending;
+};
+RS_API void ast_sip_location_stats(struct ast_sip_location_stats *out);
+
+#endif

@@ -6,6 +6,8 @@
 #define CORE_CORE_H
 
 #include "core/config/load.h"
+#include "res_sip/module.h"
+#include "sip/module.h"
 #include "sip/stack.h"
 
 struct ast_sip_core_options {

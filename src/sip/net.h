@@ -13,7 +13,7 @@
 struct sip_sock {
 	void *token; /* the transport's */
 	void (*ready)(struct sip_sock *s, unsigned events);
-	void (*closed)(struct sip_sock *s, void *token); /* the last call, after close */
+	void (*closed)(struct sip_sock *s, void *token); /* the last call, after close; s is gone when it returns. May be NULL */
 };
 enum { SIP_SOCK_READ = 1, SIP_SOCK_WRITE = 2 };
 
@@ -43,14 +43,17 @@ struct sip_net_ops {
 	int (*tcp_connect)(void *net, const struct sip_sock_opts *opts, const struct sip_addr *peer, struct sip_sock **out);
 	int (*connect_result)(struct sip_sock *s); /* after the first WRITE readiness: 0 or why it failed */
 	int (*local)(struct sip_sock *s, struct sip_addr *out);
-	/* Datagrams; the count, or a negative errno (-EAGAIN). */
+	/* Datagrams; the count, or a negative errno (-EAGAIN). send: an errno belongs to v[0]; fewer than n sent: ask again
+	 * with the rest. */
 	int (*recv)(struct sip_sock *s, struct sip_dgram *v, unsigned n);
 	int (*send)(struct sip_sock *s, const struct sip_dgram *v, unsigned n);
 	/* Streams; bytes, 0 at the end of the stream (read), or a negative errno. */
 	ssize_t (*read)(struct sip_sock *s, void *buf, size_t n);
 	ssize_t (*write)(struct sip_sock *s, const struct iovec *iov, unsigned n);
+	/* One-shot; replaces what was armed before. Never calls ready itself: the transport holds a lock of its own here. */
 	int (*arm)(struct sip_sock *s, unsigned events);
-	/* No ready after closed was called. */
+	/* closed follows as a task or from a pool thread, never from within close; no ready after it. Nothing else is called
+	 * for s after close. An error or a hang-up of the peer is reported as whatever was armed. */
 	void (*close)(struct sip_sock *s);
 	/* The source address that the route to peer uses (port 0). */
 	int (*source_for)(void *net, const struct sip_addr *peer, struct sip_addr *out);

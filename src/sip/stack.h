@@ -40,6 +40,7 @@ struct sip_stack_config {
 	uint32_t stream_idle_s;         /* 3600: a connection without traffic */
 	uint32_t stream_half_open_s;    /* 32: connected, but no whole message yet; or half a message waiting that long */
 	uint32_t stream_send_queue;     /* 1 MiB: bytes waiting for a slow reader, then it is closed */
+	uint32_t keep_alive_interval_s; /* CRLF CRLF on every open stream connection that often (RFC 5626 3.5.1); 0: off */
 	unsigned readers;               /* SO_REUSEPORT sockets a UDP listener; 0: one a core */
 	bool (*peer_trusted)(const struct sip_addr *peer); /* may be NULL */
 
@@ -83,9 +84,11 @@ int sip_listener_close(struct rs_str name, bool connections);
 void sip_transaction_receive(struct sip_rx_data *rx);
 /* transaction → transport: seals tx (via_branch: the branch of the Via of our own, requests only) and sends it to its
  * target. result (may be NULL) runs as a task on serializer when the send failed or the connection died with the message unsent: error is an errno; it is
- * not called on success. The bytes are copied or referenced: tx may be unreferenced at once. Any thread. */
+ * not called on success. The bytes are copied or referenced: tx may be unreferenced at once. Any thread.
+ * 0: taken over (result may still be called later); -1: failed at once, errno tells why and result will not be called. */
 struct sip_send_result {
-	struct rs_task task;
+	struct rs_task task; /* private */
+	_Atomic uint32_t queued; /* private; 0 at the start */
 	struct rs_serializer *serializer;
 	void (*failed)(struct sip_send_result *r);
 	int error;

@@ -111,5 +111,16 @@ void sip_resolver_stop(void);
 /* private parts of rx_data that the layers share */
 struct sip_rx_data *sip_rx_new(struct rs_str bytes_to_copy); /* for tests and the resolver of stored messages; parsed by the caller */
 void sip_rx_set_tsx(struct sip_rx_data *rx, struct sip_tsx *tsx); /* not referenced */
+/* The task that takes rx to a serializer, embedded in it so that the hand-over cannot fail. One way at a time: free
+ * again once its run was called. */
+struct rs_task *sip_rx_task(struct sip_rx_data *rx);
+struct sip_rx_data *sip_rx_from_task(struct rs_task *task);
+
+/*
+ * What the core sets to know which module something of the stack belongs to: delta is +1 when a transaction user,
+ * hooks or a client transaction is taken, -1 when it is given back; what and name are static. Never called for a NULL module. Any
+ * thread, no lock held. Set before the stack starts; does nothing by default.
+ */
+extern void (*sip_module_hold)(void *module, int delta, const char *what, const char *name);
 
 #endif

@@ -1,0 +1,29 @@
+/*
+ * Nonces: a keyed timestamp each, so that none is kept to be issued or verified; and the table of nonce counts that
+ * were used, bounded, so that a replay is refused. Any thread.
+ */
+#ifndef AUTHENTICATOR_DIGEST_NONCE_H
+#define AUTHENTICATOR_DIGEST_NONCE_H
+
+#include "base/str.h"
+#include "sip/addr.h"
+
+#define NONCE_TEXT 49 /* hex digits of time, random number and MAC, and the NUL */
+
+/* Draws the key (once a process: it survives a reload) and makes the table. 0 or -1. */
+int nonce_start(void);
+void nonce_stop(void);
+
+/* A new nonce for realm and source (its port is not part of it). 0 or -1. */
+int nonce_make(struct rs_str realm, const struct sip_addr *source, char out[NONCE_TEXT]);
+/* Whether we made nonce for realm and source, not longer than lifetime_s ago. */
+bool nonce_valid(struct rs_str nonce, struct rs_str realm, const struct sip_addr *source, uint32_t lifetime_s);
+
+/*
+ * Takes count nc of a valid nonce: true the first time, false when it was taken already, is too far behind the highest one, or
+ * when the table has had to forget nonces of that age. Called after the credentials were found right, so that a
+ * stranger cannot fill the table.
+ */
+bool nonce_take(struct rs_str nonce, uint32_t nc, uint32_t lifetime_s);
+
+#endif

@@ -1,0 +1,266 @@
+/*
+ * The default authenticator: Digest by RFC 7616 and 8760 (MD5, SHA-256, SHA-512-256; qop auth; the form of RFC 2069
+ * served once a nonce), sections 8 and 4.9 of the reference. A sender that is nobody costs and sees the same as one with a wrong password.
+ */
+#include "nonce.h"
+#include "res_sip/digest.h"
+#include "res_sip/res_sip.h"
+
+#include <errno.h>
+
+#define MAX_CREDENTIALS 8 /* Authorization headers looked at in one request: each costs digests */
+
+enum verdict { NONE, WRONG, STALE, RIGHT };
+
+static struct rs_str realm_of(const struct ast_sip_auth *auth, struct sip_rx_data *rx)
+{
+	struct rs_str realm = ast_sip_auth_realm(auth);
+
+	return realm.len ? realm : ast_sip_snapshot_global(ast_sip_rx_snapshot(rx))->default_realm;
+}
+
+static int requires_authentication(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	if (sip_rx_msg(rx)->method == SIP_METHOD_ACK)
+		return 0;
+	if (ast_sip_endpoint_is_artificial(endpoint))
+		return 1;
+	if (!ast_sip_endpoint_auths(endpoint).n)
+		return 0;
+	return !(sip_rx_msg(rx)->method == SIP_METHOD_OPTIONS &&
+		 ast_sip_endpoint_settings(endpoint)->allow_unauthenticated_options);
+}
+
+static bool offers(struct ast_sip_algorithms list, enum ast_sip_algorithm algorithm)
+{
+	for (uint8_t i = 0; i < list.n; i++) {
+		if (list.v[i] == algorithm)
+			return true;
+	}
+	return false;
+}
+
+/* The nonce count as a number; 0 when it is none. */
+static uint32_t count_of(struct rs_str nc)
+{
+	uint32_t v = 0;
+
+	if (nc.len != 8)
+		return 0;
+	for (size_t i = 0; i < nc.len; i++) {
+		unsigned char c = (unsigned char)nc.p[i];
+		if (!isxdigit(c))
+			return 0;
+		v = v << 4 | (uint32_t)(isdigit(c) ? c - '0' : tolower(c) - 'a' + 10);
+	}
+	return v;
+}
+
+static bool well_formed(const struct ast_sip_digest *d)
+{
+	if (!d->username.p || !d->realm.p || !d->nonce.p || !d->uri.p || !d->algorithm_known)
+		return false;
+	if (d->response.len != ast_sip_digest_len(d->algorithm))
+		return false;
+	return !d->qop.p || (rs_str_ieq(d->qop, RS_STR("auth")) && d->cnonce.p && count_of(d->nc));
+}
+
+static bool name_equal(struct rs_str quoted, struct rs_str plain)
+{
+	char buf[256];
+	int n;
+
+	if (!rs_str_chr(quoted, '\\'))
+		return rs_str_eq(quoted, plain);
+	n = sip_unquote(quoted, buf, sizeof(buf));
+	return n >= 0 && rs_str_eq(rs_str_n(buf, (size_t)n), plain);
+}
+
+/* The credentials d against ha1: right, wrong, or right with a nonce that does not serve any more. */
+static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, uint32_t lifetime_s, struct sip_rx_data *rx)
+{
+	char expected[AST_SIP_DIGEST_HEX];
+
+	if (ast_sip_digest_response(d, rs_str_n(ha1, ast_sip_digest_len(d->algorithm)), sip_rx_msg(rx)->method_text, expected) ||
+	    !ast_sip_digest_equal(d->response, rs_str_c(expected)))
+		return WRONG;
+	if (!nonce_valid(d->nonce, d->realm, sip_rx_source(rx), lifetime_s) ||
+	    !nonce_take(d->nonce, d->qop.p ? count_of(d->nc) : 1, lifetime_s))
+		return STALE;
+	return RIGHT;
+}
+
+static enum verdict check_one(const struct ast_sip_auth *auth, const struct ast_sip_digest *d, struct sip_rx_data *rx)
+{
+	char ha1[AST_SIP_DIGEST_HEX];
+	struct rs_str realm = realm_of(auth, rx);
+
+	if (!rs_str_eq(d->realm, realm))
+		return NONE;
+	if (!well_formed(d) || !name_equal(d->username, ast_sip_auth_username(auth)) ||
+	    !offers(ast_sip_auth_algorithms_uas(auth), d->algorithm)) {
+		/* The same work as for a wrong password. */
+		if (d->algorithm_known && !ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
+			verify(&(struct ast_sip_digest){ .algorithm = d->algorithm, .nonce = d->nonce, .uri = d->uri }, ha1, 0, rx);
+		return WRONG;
+	}
+	if (ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
+		return WRONG;
+	return verify(d, ha1, ast_sip_auth_nonce_lifetime(auth), rx);
+}
+
+/* What a sender that nobody knows gets: always wrong, after the work of a wrong password. */
+static enum verdict check_nobody(const struct ast_sip_digest *d, struct sip_rx_data *rx)
+{
+	const struct ast_sip_global *global = ast_sip_snapshot_global(ast_sip_rx_snapshot(rx));
+	char ha1[AST_SIP_DIGEST_HEX];
+	struct ast_sip_digest copy = *d;
+
+	if (!rs_str_eq(d->realm, global->default_realm))
+		return NONE;
+	if (!copy.algorithm_known)
+		copy.algorithm = AST_SIP_MD5;
+	if (!ast_sip_digest_join(copy.algorithm, (struct rs_str[]){ d->username, d->realm, RS_STR("nobody's") }, 3, ha1))
+		(void)verify(&copy, ha1, 0, rx);
+	return WRONG;
+}
+
+static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const struct ast_sip_digest *d, struct sip_rx_data *rx,
+				   bool *misconfigured)
+{
+	struct ast_sip_strings auths = ast_sip_endpoint_auths(endpoint);
+	enum verdict best = NONE;
+
+	for (uint32_t i = 0; i < auths.n && best != RIGHT; i++) {
+		struct ast_sip_auth *auth = ast_sip_auth_find(ast_sip_rx_snapshot(rx), auths.v[i]);
+		enum verdict v;
+
+		if (!auth) {
+			*misconfigured = true;
+			continue;
+		}
+		v = check_one(auth, d, rx);
+		if (v == RIGHT)
+			ast_sip_rx_set_auth_username(rx, ast_sip_auth_username(auth));
+		if (v > best)
+			best = v;
+		ast_sip_auth_unref(auth);
+	}
+	return best;
+}
+
+static int authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	const struct sip_auth *auth;
+	enum verdict best = NONE;
+	bool misconfigured = false;
+
+	for (unsigned n = 0; n < MAX_CREDENTIALS && best != RIGHT; n++) {
+		struct ast_sip_digest d;
+		enum verdict v;
+
+		auth = sip_msg_auth(sip_rx_msg(rx), SIP_HDR_AUTHORIZATION, n);
+		if (!auth)
+			break;
+		if (ast_sip_digest_read(auth, &d))
+			continue;
+		v = ast_sip_endpoint_is_artificial(endpoint) ? check_nobody(&d, rx)
+							      : check_endpoint(endpoint, &d, rx, &misconfigured);
+		if (v > best)
+			best = v;
+	}
+	if (best == RIGHT)
+		return 0;
+	errno = misconfigured ? EINVAL : best == STALE ? ESTALE : best == WRONG ? EACCES : ENOENT;
+	return -1;
+}
+
+/* Adds a challenge unless that realm and algorithm are there already. */
+static void add_challenge(struct ast_sip_digest_challenge_data *v, size_t room, size_t *n, struct rs_str realm,
+			  enum ast_sip_algorithm algorithm, struct sip_rx_data *rx)
+{
+	static const struct sip_addr nowhere;
+	struct ast_sip_digest_challenge_data *c = &v[*n];
+
+	for (size_t i = 0; i < *n; i++) {
+		if (v[i].algorithm == algorithm && rs_str_eq(v[i].realm, realm))
+			return;
+	}
+	if (*n == room)
+		return;
+	*c = (struct ast_sip_digest_challenge_data){ .size = sizeof(*c), .realm = realm, .algorithm = algorithm };
+	if (!nonce_make(realm, rx ? sip_rx_source(rx) : &nowhere, c->buf))
+		c->nonce = rs_str_c(c->buf);
+	(*n)++;
+}
+
+static int get_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+			   struct ast_sip_digest_challenge_data *challenges, size_t *n)
+{
+	struct ast_sip_snapshot *snapshot = rx ? ast_sip_snapshot_ref(ast_sip_rx_snapshot(rx)) : ast_sip_snapshot_get();
+	const struct ast_sip_global *global = ast_sip_snapshot_global(snapshot);
+	struct ast_sip_strings auths = ast_sip_endpoint_auths(endpoint);
+	size_t room = *n;
+
+	*n = 0;
+	if (ast_sip_endpoint_is_artificial(endpoint)) {
+		for (uint8_t a = 0; a < global->default_auth_algorithms_uas.n; a++)
+			add_challenge(challenges, room, n, global->default_realm,
+				      (enum ast_sip_algorithm)global->default_auth_algorithms_uas.v[a], rx);
+	}
+	for (uint32_t i = 0; i < auths.n; i++) {
+		struct ast_sip_auth *auth = ast_sip_auth_find(snapshot, auths.v[i]);
+		struct ast_sip_algorithms list;
+		struct rs_str realm;
+
+		if (!auth)
+			continue;
+		list = ast_sip_auth_algorithms_uas(auth);
+		realm = ast_sip_auth_realm(auth);
+		for (uint8_t a = 0; a < list.n; a++)
+			add_challenge(challenges, room, n, realm.len ? realm : global->default_realm,
+				      (enum ast_sip_algorithm)list.v[a], rx);
+		ast_sip_auth_unref(auth); /* the snapshot, which the request pins, keeps it and its realm */
+	}
+	ast_sip_snapshot_unref(snapshot);
+	return *n ? 0 : -1;
+}
+
+static int make_nonce(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size)
+{
+	return size < NONCE_TEXT ? -1 : nonce_make(realm, sip_rx_source(rx), buf);
+}
+
+static struct ast_sip_authenticator authenticator = {
+	.size = sizeof(struct ast_sip_authenticator),
+	.name = "digest",
+	.requires_authentication = requires_authentication,
+	.authenticate_request = authenticate_request,
+	.get_authentication_credentials = get_credentials,
+	.make_nonce = make_nonce,
+};
+
+static int load(void)
+{
+	if (nonce_start())
+		return AST_SIP_MODULE_DECLINE;
+	if (ast_sip_register_authenticator(&authenticator)) {
+		nonce_stop();
+		return AST_SIP_MODULE_DECLINE;
+	}
+	return AST_SIP_MODULE_OK;
+}
+
+static void unload(void)
+{
+	ast_sip_unregister_authenticator(&authenticator);
+}
+
+/* The table of used nonces goes with the code, once no thread is in it. */
+__attribute__((destructor)) static void unmapped(void)
+{
+	nonce_stop();
+}
+
+AST_SIP_MODULE(.name = "res_sip_authenticator_digest", .description = "Authenticates requests by Digest",
+	       .priority = AST_SIP_LOAD_AUTHENTICATOR, .load = load, .unload = unload);

@@ -22,24 +22,48 @@ enum ast_sip_contact_status { /* section 7 of the reference, Qualify */
 	AST_SIP_CONTACT_UNREACHABLE,
 };
 
-/* One binding; immutable and reference-counted except for status and rtt. Strings are NUL-terminated too. */
-struct ast_sip_contact {
-	_Atomic uint32_t refs;
+/* The texts of a binding. */
+enum ast_sip_contact_text {
+	AST_SIP_CONTACT_AOR,
+	AST_SIP_CONTACT_URI,        /* as stored (after rewriting) */
+	AST_SIP_CONTACT_PATH,       /* name-addrs, comma-joined */
+	AST_SIP_CONTACT_INSTANCE,   /* +sip.instance, with its <> */
+	AST_SIP_CONTACT_CALL_ID,
+	AST_SIP_CONTACT_USER_AGENT,
+	AST_SIP_CONTACT_ENDPOINT,   /* that registered it */
+	AST_SIP_CONTACT_LISTENER,   /* the transport section it came in by */
+	AST_SIP_CONTACT_NODE,
+	AST_SIP_CONTACT_VIA_HOST,
+	AST_SIP_CONTACT_PARAMS,     /* contact header parameters other than expires, q, +sip.instance and reg-id, kept for the answer */
+	AST_SIP_CONTACT_TEXTS
+};
+
+/* What a binding is made of (section 5 of the architecture). */
+struct ast_sip_contact_data {
 	bool permanent;           /* from the aor's contact option */
 	bool bound_to_flow;       /* ends with its connection; not loaded again after a restart */
 	uint16_t q_thousandths;   /* 0..1000; 1000 when the request gave none */
+	uint16_t via_port;
+	uint8_t transport;        /* enum sip_transport_type of the REGISTER */
 	uint32_t reg_id;          /* 0: none */
 	uint32_t cseq;
 	int64_t expires_us;       /* absolute, rs_wall_us scale; 0: permanent */
 	sip_flow_id flow;         /* 0: none, or from an earlier run */
-	struct sip_addr received; /* source of the REGISTER; port 0: none */
-	enum sip_transport_type transport;
-	struct rs_str aor, uri, path /* comma-joined name-addrs */, instance, call_id, user_agent, endpoint, listener, node,
-		via_host, params /* contact header parameters other than expires and q, kept for the answer */;
-	uint16_t via_port;
-	_Atomic int status; /* enum ast_sip_contact_status */
-	_Atomic int64_t rtt_us; /* negative: unknown */
+	struct sip_addr received; /* source of the REGISTER; family 0: none */
 };
+
+/* One binding; immutable and reference-counted, except for status and rtt. */
+struct ast_sip_contact {
+	_Atomic uint32_t refs;
+	_Atomic int status;      /* enum ast_sip_contact_status */
+	_Atomic int64_t rtt_us;  /* negative: unknown */
+	struct ast_sip_contact_data data;
+	void *watch;             /* the store's */
+	uint16_t text_len[AST_SIP_CONTACT_TEXTS];
+	char text[];             /* one behind the other, each with a NUL */
+};
+/* A text of c, NUL-terminated; lives as long as c. */
+RS_API struct rs_str ast_sip_contact_text(const struct ast_sip_contact *c, enum ast_sip_contact_text which);
 
 /* The contacts of one AOR as they were at one moment, immutable: permanent and bound ones not yet expired. */
 struct ast_sip_contacts {
@@ -56,11 +80,18 @@ RS_API void ast_sip_contact_unref(struct ast_sip_contact *c);
 /* The AOR's serializer: where its changes must run. Made when first asked for; referenced. NULL without memory. */
 RS_API struct rs_serializer *ast_sip_location_serializer(struct rs_str aor);
 
-/* What a change wants of one binding; identified by URI comparison (or, with instance and reg_id, by those). */
+/*
+ * What a change wants of one binding. Which binding it means: with an instance and a reg_id the one that has both, else the one whose
+ * URI is equal (RFC 3261 section 19.1.4). A new URI under the same instance and reg_id takes the old one's place.
+ */
 struct ast_sip_contact_change {
-	bool remove;
-	struct ast_sip_contact set; /* refs is ignored; strings are copied */
+	bool remove; /* only text[AST_SIP_CONTACT_URI] is looked at; permanent contacts are never removed */
+	struct ast_sip_contact_data data;
+	struct rs_str text[AST_SIP_CONTACT_TEXTS]; /* copied; the AOR is filled in by the store. At most 65,535 bytes each */
 };
+/* The contact that uri (or instance and reg_id, when those are given) means among c; NULL: none. */
+RS_API struct ast_sip_contact *ast_sip_contacts_find(const struct ast_sip_contacts *c, struct rs_str uri, struct rs_str instance,
+						     uint32_t reg_id);
 
 /*
  * Commits changes for aor and calls done on the AOR's serializer: error 0 and contacts = what the AOR has now (referenced for

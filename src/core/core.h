@@ -66,7 +66,8 @@ void ast_sip_unidentified_each(void (*each)(void *token, const struct sip_addr *
 
 /* location/: the store behind it. path NULL: memory only. Blocks (reads what is stored). */
 int ast_sip_location_start(const char *state_dir, bool durable);
-void ast_sip_location_stop(void);
+void ast_sip_location_stop(void); /* commits what is pending and closes the store; the pool still runs */
+void ast_sip_location_free(void); /* the memory index, after the pool has stopped */
 /* After a new snapshot: permanent contacts, aors that went. */
 void ast_sip_location_configured(struct ast_sip_snapshot *s);
 

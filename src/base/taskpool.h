@@ -28,19 +28,18 @@
 struct rs_task {
 	_Atomic(struct rs_task *) next; /* the queue's */
 	void (*run)(struct rs_task *task);
-	const char *name;  /* static; the watchdog and `core show taskpool` print it */
-	void *module;      /* whose code run is (an ast_sip_module), or NULL for the core's own; the watchdog names it */
+	const char *name; /* static; the watchdog and `core show taskpool` print it */
+	void *module;     /* whose code run is (an ast_sip_module), or NULL for the core's own; the watchdog names it */
 };
 
 struct rs_serializer {
-	_Atomic(struct rs_task *) tail; /* producers */
-	struct rs_task *head;           /* the running thread's */
-	struct rs_task stub;
-	_Atomic uint32_t pending; /* tasks queued or running; the one who takes it from 0 makes the serializer ready */
+	_Atomic(struct rs_task *)
+		top;          /* pushed and not yet taken, newest first; or a mark: idle, or running and empty */
+	struct rs_task *head; /* taken by the running thread, oldest first */
+	uintptr_t ready_next; /* link of the ready queue */
 	_Atomic uint32_t refs;
-	struct rs_serializer *ready_next; /* link of the ready queue */
 	void (*release)(struct rs_serializer *s); /* the last reference went; never NULL */
-	const char *name;                 /* static */
+	const char *name;                         /* static */
 };
 
 /* Embeds: s starts with one reference. release is called when the last goes (by whichever thread; no lock held). */
@@ -68,9 +67,9 @@ struct rs_serializer *rs_serializer_current(void);
 bool rs_on_pool_thread(void);
 
 /*
- * Runs fn(data) on s and waits for it; its result in *result. On s already: runs in place. 0, or EDEADLK when the wait
- * would close a cycle of waits between serializers (nothing ran), or ESHUTDOWN when the pool has stopped. In the
- * deterministic mode other tasks are stepped until fn has run.
+ * Runs fn(data) on s and waits for it; its result in *result (may be NULL). On s already: runs in place. 0, or EDEADLK
+ * when the wait would close a cycle of waits between serializers (nothing ran), or ESHUTDOWN when the pool has stopped.
+ * In the deterministic mode other tasks are stepped until fn has run.
  */
 int rs_call(struct rs_serializer *s, int (*fn)(void *data), void *data, int *result, const char *name, void *module);
 
@@ -92,8 +91,8 @@ struct rs_timer {
  * start, restart and stop may be called on that serializer only (or before anyone else can see the owner). After stop
  * or a restart no earlier arming fires: a late one finds its generation gone.
  */
-void rs_timer_init(struct rs_timer *t, const char *name, struct rs_serializer *serializer, void (*fire)(struct rs_timer *),
-		   void (*hold)(struct rs_timer *, bool), void *module);
+void rs_timer_init(struct rs_timer *t, const char *name, struct rs_serializer *serializer,
+		   void (*fire)(struct rs_timer *), void (*hold)(struct rs_timer *, bool), void *module);
 /* Fires once, not before delay_us from now and within a tick (RS_TICK_US) after it when a thread is free; delay_us < 0
  * counts as 0. Armed already: re-armed. */
 void rs_timer_start(struct rs_timer *t, int64_t delay_us);
@@ -107,8 +106,9 @@ struct rs_poll {
 	int fd;
 	/* Called on a pool thread when fd is ready (EPOLL* bits). The fd is disarmed (one-shot) until rs_poll_arm. */
 	void (*ready)(struct rs_poll *p, uint32_t events);
-	_Atomic uint32_t gen; /* private */
+	uint32_t slot; /* private */
 };
+/* Both: 0 or an errno; ENOTSUP in the deterministic mode. Any thread; p stays where it is until done of its removal. */
 int rs_poll_add(struct rs_poll *p, int fd, void (*ready)(struct rs_poll *, uint32_t), uint32_t events);
 int rs_poll_arm(struct rs_poll *p, uint32_t events);
 /*
@@ -125,9 +125,9 @@ void rs_taskpool_set_flush_hook(void (*hook)(void));
 
 struct rs_job {
 	struct rs_job *next;
-	void (*work)(struct rs_job *job);  /* on an executor thread; may block */
-	struct rs_serializer *serializer;  /* where done runs; not owned; NULL: any pool thread */
-	void (*done)(struct rs_job *job);  /* as a task */
+	void (*work)(struct rs_job *job); /* on an executor thread; may block */
+	struct rs_serializer *serializer; /* where done runs; not owned; NULL: any pool thread */
+	void (*done)(struct rs_job *job); /* as a task */
 	const char *name;
 	struct rs_task task;
 };
@@ -144,15 +144,25 @@ struct rs_taskpool_config {
 	uint64_t seed; /* deterministic: which ready serializer or executor job goes next */
 };
 
-int rs_taskpool_start(const struct rs_taskpool_config *config); /* 0, or an errno */
-/* Waits until nothing is queued (no new tasks are refused; timers that are not due do not count). false: timeout. */
+/* 0, or an errno (EALREADY, EINVAL for a maximum below the minimum). NULL and fields that are 0: the defaults. */
+int rs_taskpool_start(const struct rs_taskpool_config *config);
+/*
+ * Waits until nothing is queued or running, jobs of the executor included (no new tasks are refused; timers that are
+ * not due do not count). false: timeout, or in the deterministic mode only held jobs are left. Not from a task.
+ */
 bool rs_taskpool_drain(unsigned timeout_ms);
-/* Ends the threads; what is queued on serializers is run first, armed timers are dropped (their hold given back). */
+/*
+ * Ends the threads; what is queued on serializers and lanes is run first, armed timers are dropped (their hold given
+ * back). Not from a task. What is pushed after it waits for the next start.
+ */
 void rs_taskpool_stop(void);
 
-/* Every pool thread passes a point where it runs no task and holds no unreferenced pointer; then done(token) runs as
- * a task. For unloading code and freeing snapshots. */
-void rs_quiet(void (*done)(void *token), void *token);
+/*
+ * Every pool and executor thread passes a point where it runs no task and holds no unreferenced pointer (one that waits
+ * is at such a point); then done(token) runs as a task on no serializer. For unloading code and freeing snapshots.
+ * 0, or ENOMEM: done will not be called. Any thread.
+ */
+int rs_quiet(void (*done)(void *token), void *token);
 
 struct rs_taskpool_stats {
 	unsigned threads, idle, peak_threads;
@@ -160,15 +170,15 @@ struct rs_taskpool_stats {
 	uint64_t tasks_run, steals; /* tasks_run may lag */
 	uint64_t queued;            /* tasks waiting now */
 	uint64_t queued_max;
-	uint64_t stuck;             /* times the watchdog named a task */
-	uint64_t timers;            /* armed now */
-	int64_t oldest_wait_us;     /* how long the oldest ready serializer has waited, sampled by the monitor */
+	uint64_t stuck;         /* times the watchdog named a task */
+	uint64_t timers;        /* armed now */
+	int64_t oldest_wait_us; /* how long the oldest ready serializer has waited, sampled by the monitor */
 };
 void rs_taskpool_stats(struct rs_taskpool_stats *out);
 
 /* ---- deterministic mode only ---- */
 
-/* Runs one task (or one executor job), chosen by the seed among the ready ones; false: nothing to run. */
+/* Runs one task (or one executor job), chosen by the seed among the (first 64) ready ones; false: nothing to run. */
 bool rs_taskpool_step(void);
 /* When the next timer is due (rs_now_us scale), or INT64_MAX. The caller moves its clock there and calls _advance,
  * which makes the due timers' tasks ready. */

@@ -1,0 +1,3 @@
+#ifndef SIM_DISK_H
+#define SIM_DISK_H
+#endif

@@ -14,9 +14,9 @@ static struct {
 	struct rs_str name;
 	size_t bytes;
 } const algorithms[AST_SIP_ALGORITHMS] = {
-	[AST_SIP_MD5] = { "MD5", RS_STR_INIT("MD5"), 16 },
-	[AST_SIP_SHA_256] = { "SHA2-256", RS_STR_INIT("SHA-256"), 32 },
-	[AST_SIP_SHA_512_256] = { "SHA2-512/256", RS_STR_INIT("SHA-512-256"), 32 },
+	[AST_SIP_MD5] = {"MD5", RS_STR_INIT("MD5"), 16},
+	[AST_SIP_SHA_256] = {"SHA2-256", RS_STR_INIT("SHA-256"), 32},
+	[AST_SIP_SHA_512_256] = {"SHA2-512/256", RS_STR_INIT("SHA-512-256"), 32},
 };
 
 struct thread_contexts {
@@ -98,7 +98,8 @@ static void to_hex(const unsigned char *bytes, size_t n, char *out)
 	out[2 * n] = '\0';
 }
 
-int ast_sip_digest_join(enum ast_sip_algorithm algorithm, const struct rs_str *parts, size_t n, char out[AST_SIP_DIGEST_HEX])
+int ast_sip_digest_join(enum ast_sip_algorithm algorithm, const struct rs_str *parts, size_t n,
+			char out[AST_SIP_DIGEST_HEX])
 {
 	struct thread_contexts *c = contexts();
 	unsigned char sum[EVP_MAX_MD_SIZE];
@@ -140,14 +141,14 @@ int ast_sip_digest_read(const struct sip_auth *auth, struct ast_sip_digest *out)
 		struct rs_str name;
 		size_t offset;
 	} fields[] = {
-#define FIELD(f) { RS_STR_INIT(#f), offsetof(struct ast_sip_digest, f) }
+#define FIELD(f) {RS_STR_INIT(#f), offsetof(struct ast_sip_digest, f)}
 		FIELD(username), FIELD(realm), FIELD(nonce), FIELD(uri),    FIELD(response),
 		FIELD(cnonce),   FIELD(nc),    FIELD(qop),   FIELD(opaque), FIELD(domain),
 #undef FIELD
 	};
 	bool seen_algorithm = false;
 
-	*out = (struct ast_sip_digest){ .algorithm = AST_SIP_MD5, .algorithm_known = true };
+	*out = (struct ast_sip_digest){.algorithm = AST_SIP_MD5, .algorithm_known = true};
 	if (!rs_str_ieq(auth->scheme, RS_STR("Digest")))
 		return -1;
 	for (uint32_t i = 0; i < auth->n; i++) {
@@ -179,12 +180,12 @@ int ast_sip_digest_response(const struct ast_sip_digest *d, struct rs_str ha1, s
 	char ha2[AST_SIP_DIGEST_HEX];
 	size_t len = ast_sip_digest_len(d->algorithm);
 
-	if (ast_sip_digest_join(d->algorithm, (struct rs_str[]){ method, d->uri }, 2, ha2))
+	if (ast_sip_digest_join(d->algorithm, (struct rs_str[]){method, d->uri}, 2, ha2))
 		return -1;
 	if (!d->qop.p)
-		return ast_sip_digest_join(d->algorithm, (struct rs_str[]){ ha1, d->nonce, rs_str_n(ha2, len) }, 3, out);
-	return ast_sip_digest_join(d->algorithm,
-				   (struct rs_str[]){ ha1, d->nonce, d->nc, d->cnonce, d->qop, rs_str_n(ha2, len) }, 6, out);
+		return ast_sip_digest_join(d->algorithm, (struct rs_str[]){ha1, d->nonce, rs_str_n(ha2, len)}, 3, out);
+	return ast_sip_digest_join(
+		d->algorithm, (struct rs_str[]){ha1, d->nonce, d->nc, d->cnonce, d->qop, rs_str_n(ha2, len)}, 6, out);
 }
 
 int ast_sip_digest_ha1(const struct ast_sip_auth *auth, enum ast_sip_algorithm algorithm, struct rs_str username,
@@ -201,14 +202,14 @@ int ast_sip_digest_ha1(const struct ast_sip_auth *auth, enum ast_sip_algorithm a
 		errno = ENOENT;
 		return -1;
 	}
-	return ast_sip_digest_join(algorithm, (struct rs_str[]){ username, realm, ast_sip_auth_password(auth) }, 3, out);
+	return ast_sip_digest_join(algorithm, (struct rs_str[]){username, realm, ast_sip_auth_password(auth)}, 3, out);
 }
 
 int ast_sip_keyed_mac(const uint8_t key[16], const void *data, size_t len, uint8_t out[16])
 {
 	struct thread_contexts *c = contexts();
 	unsigned size = 16;
-	const OSSL_PARAM params[] = { OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_SIZE, &size), OSSL_PARAM_construct_end() };
+	const OSSL_PARAM params[] = {OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_SIZE, &size), OSSL_PARAM_construct_end()};
 	size_t n = 0;
 
 	if (c && EVP_MAC_init(c->mac, key, 16, params) && EVP_MAC_update(c->mac, data, len) &&

@@ -19,7 +19,7 @@ static struct ast_sip_endpoint_identifier identifier = {
 static int load(void)
 {
 	return ast_sip_register_endpoint_identifier_with_name(&identifier, "anonymous") ? AST_SIP_MODULE_DECLINE
-											  : AST_SIP_MODULE_OK;
+											: AST_SIP_MODULE_OK;
 }
 
 static void unload(void)

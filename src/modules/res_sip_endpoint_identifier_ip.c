@@ -15,7 +15,8 @@ static bool prefix_matches(const struct ast_sip_match *m, const struct sip_addr 
 {
 	unsigned whole = m->bits / 8, rest = m->bits % 8;
 
-	if (m->addr.family != a->family || (m->addr.port && m->addr.port != a->port) || memcmp(m->addr.ip, a->ip, whole))
+	if (m->addr.family != a->family || (m->addr.port && m->addr.port != a->port) ||
+	    memcmp(m->addr.ip, a->ip, whole))
 		return false;
 	return !rest || !((m->addr.ip[whole] ^ a->ip[whole]) & (uint8_t)(0xff << (8 - rest)));
 }
@@ -66,8 +67,8 @@ static bool request_uri_matches(const struct ast_sip_identify_settings *s, struc
 	       text_matches(s->request_uri_regex, s->request_uri, sip_rx_msg(rx)->uri_text);
 }
 
-static struct ast_sip_endpoint *first_match(struct sip_rx_data *rx,
-					    bool (*matches)(const struct ast_sip_identify_settings *, struct sip_rx_data *))
+static struct ast_sip_endpoint *
+first_match(struct sip_rx_data *rx, bool (*matches)(const struct ast_sip_identify_settings *, struct sip_rx_data *))
 {
 	struct ast_sip_snapshot *snapshot = ast_sip_rx_snapshot(rx);
 	struct ast_sip_identifies all = ast_sip_snapshot_identifies(snapshot);
@@ -80,17 +81,26 @@ static struct ast_sip_endpoint *first_match(struct sip_rx_data *rx,
 	return NULL;
 }
 
-static struct ast_sip_endpoint *by_ip(struct sip_rx_data *rx) { return first_match(rx, ip_matches); }
-static struct ast_sip_endpoint *by_header(struct sip_rx_data *rx) { return first_match(rx, header_matches); }
-static struct ast_sip_endpoint *by_request_uri(struct sip_rx_data *rx) { return first_match(rx, request_uri_matches); }
+static struct ast_sip_endpoint *by_ip(struct sip_rx_data *rx)
+{
+	return first_match(rx, ip_matches);
+}
+static struct ast_sip_endpoint *by_header(struct sip_rx_data *rx)
+{
+	return first_match(rx, header_matches);
+}
+static struct ast_sip_endpoint *by_request_uri(struct sip_rx_data *rx)
+{
+	return first_match(rx, request_uri_matches);
+}
 
 static struct {
 	const char *name;
 	struct ast_sip_endpoint_identifier identifier;
 } identifiers[] = {
-	{ "ip", { .size = sizeof(struct ast_sip_endpoint_identifier), .identify_endpoint = by_ip } },
-	{ "header", { .size = sizeof(struct ast_sip_endpoint_identifier), .identify_endpoint = by_header } },
-	{ "request_uri", { .size = sizeof(struct ast_sip_endpoint_identifier), .identify_endpoint = by_request_uri } },
+	{"ip", {.size = sizeof(struct ast_sip_endpoint_identifier), .identify_endpoint = by_ip}},
+	{"header", {.size = sizeof(struct ast_sip_endpoint_identifier), .identify_endpoint = by_header}},
+	{"request_uri", {.size = sizeof(struct ast_sip_endpoint_identifier), .identify_endpoint = by_request_uri}},
 };
 
 /* Under "Match" in `pjsip show endpoint`: which identify sections lead to it. */

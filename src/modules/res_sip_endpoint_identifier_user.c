@@ -53,7 +53,8 @@ static struct ast_sip_endpoint *by_auth_username(struct sip_rx_data *rx)
 		realm = sip_auth_get(auth, RS_STR("realm"));
 		if (!name || (len = sip_unquote(name->value, buf, sizeof(buf))) < 0)
 			continue;
-		e = lookup(rx, rs_str_n(buf, (size_t)len), realm ? realm->value : RS_STR_NULL, AST_SIP_BY_AUTH_USERNAME);
+		e = lookup(rx, rs_str_n(buf, (size_t)len), realm ? realm->value : RS_STR_NULL,
+			   AST_SIP_BY_AUTH_USERNAME);
 		if (e)
 			return e;
 	}

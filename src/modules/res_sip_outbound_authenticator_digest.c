@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define MAX_ATTEMPTS 9    /* a challenger that always sends a new nonce is answered no longer */
+#define MAX_ATTEMPTS   9  /* a challenger that always sends a new nonce is answered no longer */
 #define MAX_CHALLENGES 16 /* headers of one response looked at */
-#define MAX_REALMS 4      /* credentials in one request */
+#define MAX_REALMS     4  /* credentials in one request */
 
 struct answer {
 	struct sip_tx_data *tx;
@@ -36,7 +36,8 @@ static bool can_do(const struct ast_sip_auth *auth, enum ast_sip_algorithm algor
 }
 
 /* The auth object for a challenge, referenced. */
-static struct ast_sip_auth *choose(struct ast_sip_snapshot *snapshot, struct ast_sip_strings ids, const struct ast_sip_digest *d)
+static struct ast_sip_auth *choose(struct ast_sip_snapshot *snapshot, struct ast_sip_strings ids,
+				   const struct ast_sip_digest *d)
 {
 	struct ast_sip_auth *wildcard = NULL;
 
@@ -117,7 +118,8 @@ static int add_credentials(struct answer *a, const struct ast_sip_auth *auth, co
 	int rc;
 
 	rs_random(random, sizeof(random));
-	snprintf(cnonce, sizeof(cnonce), "%016llx%016llx", (unsigned long long)random[0], (unsigned long long)random[1]);
+	snprintf(cnonce, sizeof(cnonce), "%016llx%016llx", (unsigned long long)random[0],
+		 (unsigned long long)random[1]);
 	d.username = ast_sip_auth_username(auth);
 	d.uri = sip_tx_uri(a->tx);
 	d.qop = RS_STR_NULL;
@@ -172,7 +174,8 @@ static void log_no_match(struct ast_sip_endpoint *endpoint, struct sip_rx_data *
 }
 
 /* Goes through the challenges; 0 or an errno. */
-static int answer_all(struct answer *a, struct ast_sip_endpoint *endpoint, struct sip_tx_data *old, enum sip_hdr_id challenges)
+static int answer_all(struct answer *a, struct ast_sip_endpoint *endpoint, struct sip_tx_data *old,
+		      enum sip_hdr_id challenges)
 {
 	struct ast_sip_snapshot *snapshot = ast_sip_snapshot_get();
 	struct ast_sip_strings ids = ast_sip_endpoint_settings(endpoint)->outbound_auth;
@@ -186,7 +189,8 @@ static int answer_all(struct answer *a, struct ast_sip_endpoint *endpoint, struc
 		header = sip_msg_auth(sip_rx_msg(a->rx), challenges, i);
 		if (!header)
 			break;
-		if (ast_sip_digest_read(header, &d) || !d.algorithm_known || !d.realm.p || !d.nonce.p || has_realm(a, d.realm))
+		if (ast_sip_digest_read(header, &d) || !d.algorithm_known || !d.realm.p || !d.nonce.p ||
+		    has_realm(a, d.realm))
 			continue;
 		auth = choose(snapshot, ids, &d);
 		if (!auth)
@@ -205,7 +209,7 @@ static struct sip_tx_data *create_request_with_auth(struct ast_sip_endpoint *end
 						    struct sip_tx_data *old, unsigned attempt)
 {
 	bool proxy = sip_rx_msg(rx)->status == 407;
-	struct answer a = { .header = proxy ? SIP_HDR_PROXY_AUTHORIZATION : SIP_HDR_AUTHORIZATION, .rx = rx };
+	struct answer a = {.header = proxy ? SIP_HDR_PROXY_AUTHORIZATION : SIP_HDR_AUTHORIZATION, .rx = rx};
 	int error;
 
 	if (attempt > MAX_ATTEMPTS) {
@@ -219,7 +223,8 @@ static struct sip_tx_data *create_request_with_auth(struct ast_sip_endpoint *end
 	sip_tx_remove_hdr(a.tx, a.header);
 	error = answer_all(&a, endpoint, old, proxy ? SIP_HDR_PROXY_AUTHENTICATE : SIP_HDR_WWW_AUTHENTICATE);
 	if (error) {
-		log_no_match(endpoint, rx, error == EACCES ? "credentials refused" : "no auth object matches a challenge");
+		log_no_match(endpoint, rx,
+			     error == EACCES ? "credentials refused" : "no auth object matches a challenge");
 		sip_tx_unref(a.tx);
 		errno = error;
 		return NULL;

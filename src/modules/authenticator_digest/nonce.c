@@ -8,13 +8,13 @@
 
 /*
  * The table: shards, each a ring of entries in order of their first use with a hash index over it. A full ring
- * forgets its oldest entry, and from then on every nonce issued up to that one's time which the shard does not know is stale:
- * memory stays bounded, and a forgotten nonce cannot be replayed.
+ * forgets its oldest entry, and from then on every nonce issued up to that one's time which the shard does not know is
+ * stale: memory stays bounded, and a forgotten nonce cannot be replayed.
  */
 #define SHARDS 64u
-#define RING 4096u  /* entries a shard; 64 * 4096 nonces in their lifetime (32 s) are 8,192 authentications a second */
-#define INDEX 8192u /* hash slots a shard: a power of two above RING */
-#define WINDOW 64u  /* counts behind the highest that may still come (reordering) */
+#define RING   4096u /* entries a shard; 64 * 4096 nonces in their lifetime (32 s) are 8,192 authentications a second */
+#define INDEX  8192u /* hash slots a shard: a power of two above RING */
+#define WINDOW 64u   /* counts behind the highest that may still come (reordering) */
 
 struct id { /* what tells nonces apart: the first 24 hex digits */
 	uint32_t seconds;
@@ -30,9 +30,9 @@ struct entry {
 
 struct shard {
 	pthread_mutex_t lock;
-	uint32_t first, n;       /* the ring */
-	int64_t stale_up_to;     /* issue time of the youngest forgotten entry, -1: none */
-	uint32_t index[INDEX];   /* entry + 1, 0: none */
+	uint32_t first, n;     /* the ring */
+	int64_t stale_up_to;   /* issue time of the youngest forgotten entry, -1: none */
+	uint32_t index[INDEX]; /* entry + 1, 0: none */
 	struct entry entries[RING];
 };
 
@@ -103,13 +103,15 @@ static void print(const struct id *id, const uint8_t tag[12], char out[NONCE_TEX
 
 static bool read_id(struct rs_str nonce, struct id *id)
 {
-	uint64_t v[2] = { 0, 0 };
+	uint64_t v[2] = {0, 0};
 
 	if (nonce.len != NONCE_TEXT - 1)
 		return false;
 	for (unsigned i = 0; i < 24; i++) {
 		char c = nonce.p[i];
-		unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+							: 16;
 		if (digit > 15)
 			return false;
 		v[i >= 8] = v[i >= 8] << 4 | digit;
@@ -121,7 +123,7 @@ static bool read_id(struct rs_str nonce, struct id *id)
 
 int nonce_make(struct rs_str realm, const struct sip_addr *source, char out[NONCE_TEXT])
 {
-	struct id id = { .seconds = now_seconds() };
+	struct id id = {.seconds = now_seconds()};
 	uint8_t tag[16];
 
 	rs_random(&id.number, sizeof(id.number));
@@ -189,7 +191,7 @@ static struct entry *add(struct shard *s, const struct id *id, uint32_t lifetime
 		return NULL;
 	place = (s->first + s->n++) % RING;
 	e = &s->entries[place];
-	*e = (struct entry){ .id = *id, .next = s->index[slot_of(id)] };
+	*e = (struct entry){.id = *id, .next = s->index[slot_of(id)]};
 	s->index[slot_of(id)] = place + 1;
 	return e;
 }

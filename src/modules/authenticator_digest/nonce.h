@@ -20,8 +20,8 @@ int nonce_make(struct rs_str realm, const struct sip_addr *source, char out[NONC
 bool nonce_valid(struct rs_str nonce, struct rs_str realm, const struct sip_addr *source, uint32_t lifetime_s);
 
 /*
- * Takes count nc of a valid nonce: true the first time, false when it was taken already, is too far behind the highest one, or
- * when the table has had to forget nonces of that age. Called after the credentials were found right, so that a
+ * Takes count nc of a valid nonce: true the first time, false when it was taken already, is too far behind the highest
+ * one, or when the table has had to forget nonces of that age. Called after the credentials were found right, so that a
  * stranger cannot fill the table.
  */
 bool nonce_take(struct rs_str nonce, uint32_t nc, uint32_t lifetime_s);

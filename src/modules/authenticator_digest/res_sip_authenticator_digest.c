@@ -1,6 +1,7 @@
 /*
  * The default authenticator: Digest by RFC 7616 and 8760 (MD5, SHA-256, SHA-512-256; qop auth; the form of RFC 2069
- * served once a nonce), sections 8 and 4.9 of the reference. A sender that is nobody costs and sees the same as one with a wrong password.
+ * served once a nonce), sections 8 and 4.9 of the reference. A sender that is nobody costs and sees the same as one
+ * with a wrong password.
  */
 #include "nonce.h"
 #include "res_sip/digest.h"
@@ -81,7 +82,8 @@ static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, uint
 {
 	char expected[AST_SIP_DIGEST_HEX];
 
-	if (ast_sip_digest_response(d, rs_str_n(ha1, ast_sip_digest_len(d->algorithm)), sip_rx_msg(rx)->method_text, expected) ||
+	if (ast_sip_digest_response(d, rs_str_n(ha1, ast_sip_digest_len(d->algorithm)), sip_rx_msg(rx)->method_text,
+				    expected) ||
 	    !ast_sip_digest_equal(d->response, rs_str_c(expected)))
 		return WRONG;
 	if (!nonce_valid(d->nonce, d->realm, sip_rx_source(rx), lifetime_s) ||
@@ -100,8 +102,10 @@ static enum verdict check_one(const struct ast_sip_auth *auth, const struct ast_
 	if (!well_formed(d) || !name_equal(d->username, ast_sip_auth_username(auth)) ||
 	    !offers(ast_sip_auth_algorithms_uas(auth), d->algorithm)) {
 		/* The same work as for a wrong password. */
-		if (d->algorithm_known && !ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
-			verify(&(struct ast_sip_digest){ .algorithm = d->algorithm, .nonce = d->nonce, .uri = d->uri }, ha1, 0, rx);
+		if (d->algorithm_known &&
+		    !ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
+			verify(&(struct ast_sip_digest){.algorithm = d->algorithm, .nonce = d->nonce, .uri = d->uri},
+			       ha1, 0, rx);
 		return WRONG;
 	}
 	if (ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
@@ -120,13 +124,13 @@ static enum verdict check_nobody(const struct ast_sip_digest *d, struct sip_rx_d
 		return NONE;
 	if (!copy.algorithm_known)
 		copy.algorithm = AST_SIP_MD5;
-	if (!ast_sip_digest_join(copy.algorithm, (struct rs_str[]){ d->username, d->realm, RS_STR("nobody's") }, 3, ha1))
+	if (!ast_sip_digest_join(copy.algorithm, (struct rs_str[]){d->username, d->realm, RS_STR("nobody's")}, 3, ha1))
 		(void)verify(&copy, ha1, 0, rx);
 	return WRONG;
 }
 
-static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const struct ast_sip_digest *d, struct sip_rx_data *rx,
-				   bool *misconfigured)
+static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const struct ast_sip_digest *d,
+				   struct sip_rx_data *rx, bool *misconfigured)
 {
 	struct ast_sip_strings auths = ast_sip_endpoint_auths(endpoint);
 	enum verdict best = NONE;
@@ -165,7 +169,7 @@ static int authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx
 		if (ast_sip_digest_read(auth, &d))
 			continue;
 		v = ast_sip_endpoint_is_artificial(endpoint) ? check_nobody(&d, rx)
-							      : check_endpoint(endpoint, &d, rx, &misconfigured);
+							     : check_endpoint(endpoint, &d, rx, &misconfigured);
 		if (v > best)
 			best = v;
 	}
@@ -188,7 +192,7 @@ static void add_challenge(struct ast_sip_digest_challenge_data *v, size_t room, 
 	}
 	if (*n == room)
 		return;
-	*c = (struct ast_sip_digest_challenge_data){ .size = sizeof(*c), .realm = realm, .algorithm = algorithm };
+	*c = (struct ast_sip_digest_challenge_data){.size = sizeof(*c), .realm = realm, .algorithm = algorithm};
 	if (!nonce_make(realm, rx ? sip_rx_source(rx) : &nowhere, c->buf))
 		c->nonce = rs_str_c(c->buf);
 	(*n)++;

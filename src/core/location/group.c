@@ -1,0 +1,84 @@
+/*
+ * Group commit: while one transaction is being written, the updates that arrive gather for the next. When a group
+ * fails as a whole, each of its updates is tried by itself, so that one bad row fails nobody else's.
+ */
+#include "location_private.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+static struct update *waiting, **last = &waiting;
+static struct update *group; /* the job's */
+static bool running;
+static struct rs_job job;
+
+static void work(struct rs_job *j)
+{
+	int error;
+
+	(void)j;
+	pthread_mutex_lock(&lock);
+	group = waiting;
+	waiting = NULL;
+	last = &waiting;
+	pthread_mutex_unlock(&lock);
+
+	error = store_write(group, false);
+	for (struct update *u = group; u; u = u->next_group) {
+		u->error = error && group->next_group ? store_write(u, true) : error;
+	}
+	atomic_fetch_add_explicit(&location_counters.commits, 1, memory_order_relaxed);
+}
+
+static void done(struct rs_job *j)
+{
+	bool more;
+
+	for (struct update *u = group, *next; u; u = next) {
+		next = u->next_group;
+		update_continue(u);
+	}
+	group = NULL;
+	pthread_mutex_lock(&lock);
+	more = waiting != NULL;
+	running = more;
+	if (!more)
+		pthread_cond_broadcast(&idle);
+	pthread_mutex_unlock(&lock);
+	if (more)
+		rs_executor_submit(RS_LANE_STORE, j);
+}
+
+void group_commit(struct update *u)
+{
+	bool start;
+
+	u->next_group = NULL;
+	pthread_mutex_lock(&lock);
+	*last = u;
+	last = &u->next_group;
+	start = !running;
+	running = true;
+	pthread_mutex_unlock(&lock);
+	if (!start)
+		return;
+	job = (struct rs_job){.work = work, .done = done, .name = "location commit"};
+	rs_executor_submit(RS_LANE_STORE, &job);
+}
+
+bool group_idle(void)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = !running;
+	pthread_mutex_unlock(&lock);
+	return is;
+}
+
+void group_wait_idle(void)
+{
+	pthread_mutex_lock(&lock);
+	while (running)
+		pthread_cond_wait(&idle, &lock);
+	pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,170 @@
+/* The location store's life, what the configuration says of permanent contacts, and its figures. */
+#include "core/core.h"
+#include "location_private.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct location_counters location_counters;
+bool location_durable;
+
+/* Rows arrive in order of their AOR; those of one AOR are gathered. */
+struct loading {
+	struct ast_sip_contact *v[256];
+	uint32_t n;
+};
+
+static int put_loaded(struct loading *l)
+{
+	struct aor *a;
+	struct ast_sip_contacts *c;
+
+	if (!l->n)
+		return 0;
+	a = aor_get(ast_sip_contact_text(l->v[0], AST_SIP_CONTACT_AOR), true);
+	c = contacts_new(l->n + (a && a->contacts ? a->contacts->n : 0));
+	if (!a || !c)
+		return ENOMEM;
+	for (uint32_t i = 0; a->contacts && i < a->contacts->n; i++)
+		c->v[c->n++] = ast_sip_contact_ref(a->contacts->v[i]);
+	for (uint32_t i = 0; i < l->n; i++)
+		c->v[c->n++] = l->v[i];
+	ast_sip_contacts_unref(aor_swap(a, c));
+	rs_timer_start(&a->expiry, contacts_earliest(c) - rs_wall_us());
+	atomic_fetch_add_explicit(&location_counters.bindings, l->n, memory_order_relaxed);
+	aor_unref(a);
+	l->n = 0;
+	return 0;
+}
+
+static int load_one(void *token, struct ast_sip_contact *c)
+{
+	struct loading *l = token;
+	bool same = l->n && rs_str_eq(ast_sip_contact_text(l->v[0], AST_SIP_CONTACT_AOR),
+				      ast_sip_contact_text(c, AST_SIP_CONTACT_AOR));
+
+	if ((!same || l->n == RS_ARRAY_SIZE(l->v)) && put_loaded(l)) {
+		ast_sip_contact_unref(c);
+		return ENOMEM;
+	}
+	l->v[l->n++] = c;
+	return 0;
+}
+
+int ast_sip_location_start(const char *state_dir, bool durable)
+{
+	struct loading l = {.n = 0};
+	int error = index_start();
+
+	location_durable = false;
+	if (error || !durable)
+		return error;
+	error = store_open(state_dir);
+	if (!error)
+		error = store_load(load_one, &l);
+	if (!error)
+		error = put_loaded(&l);
+	if (error) {
+		rs_event(RS_LOG_ERROR, "location.start", RS_FZ("state_dir", state_dir),
+			 RS_FZ("error", strerror(error)));
+		store_close();
+		return error;
+	}
+	location_durable = true;
+	rs_event(RS_LOG_INFO, "location.loaded", RS_FI("bindings", atomic_load(&location_counters.bindings)));
+	return 0;
+}
+
+void ast_sip_location_stop(void)
+{
+	rs_taskpool_drain(10000);
+	group_wait_idle();
+	location_durable = false;
+	store_close();
+}
+
+void ast_sip_location_free(void)
+{
+	index_free();
+	location_counters.bindings = 0;
+}
+
+/* ---- permanent contacts ---- */
+
+struct wanted {
+	struct aor *aor;
+	struct ast_sip_strings contacts;
+};
+
+static int apply_permanent(void *data)
+{
+	struct wanted *w = data;
+	struct update *u = update_new(UPDATE_PERMANENT, w->aor);
+
+	if (!u)
+		return -1;
+	u->permanent = w->contacts;
+	update_push(u);
+	return 0;
+}
+
+static int nothing(void *data)
+{
+	(void)data;
+	return 0;
+}
+
+/* Sets them and waits until it is done: the strings are the snapshot's. */
+static void set_permanent(struct aor *a, struct ast_sip_strings contacts)
+{
+	struct wanted w = {.aor = a, .contacts = contacts};
+	int result;
+
+	if (!apply_permanent(&w))
+		rs_call(&a->serializer, nothing, NULL, &result, "permanent contacts", NULL);
+}
+
+static void forget_permanent(void *token, struct aor *a)
+{
+	struct ast_sip_snapshot *s = token;
+	struct ast_sip_contacts *c = aor_contacts(a);
+	bool has = false;
+
+	for (uint32_t i = 0; c && i < c->n; i++)
+		has = has || c->v[i]->data.permanent;
+	ast_sip_contacts_unref(c);
+	if (has) {
+		struct ast_sip_aor *aor = ast_sip_aor_find(s, rs_str_n(a->name, a->len));
+		if (!aor || !ast_sip_aor_settings(aor)->contact.n)
+			set_permanent(a, (struct ast_sip_strings){NULL, 0});
+		ast_sip_aor_unref(aor);
+	}
+}
+
+void ast_sip_location_configured(struct ast_sip_snapshot *s)
+{
+	struct ast_sip_aors aors = ast_sip_snapshot_aors(s);
+
+	for (uint32_t i = 0; i < aors.n; i++) {
+		struct ast_sip_strings contacts = ast_sip_aor_settings(aors.v[i])->contact;
+		struct aor *a = contacts.n ? aor_get(ast_sip_aor_id(aors.v[i]), true) : NULL;
+
+		if (!a)
+			continue;
+		set_permanent(a, contacts);
+		aor_unref(a);
+	}
+	index_each(forget_permanent, s);
+}
+
+void ast_sip_location_stats(struct ast_sip_location_stats *out)
+{
+	out->aors = atomic_load(&location_counters.aors);
+	out->bindings = atomic_load(&location_counters.bindings);
+	out->commits = atomic_load(&location_counters.commits);
+	out->changes = atomic_load(&location_counters.changes);
+	out->failed = atomic_load(&location_counters.failed);
+	out->pending = atomic_load(&location_counters.pending);
+}

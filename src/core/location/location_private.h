@@ -1,0 +1,120 @@
+/* What the files of the location store share. */
+#ifndef CORE_LOCATION_PRIVATE_H
+#define CORE_LOCATION_PRIVATE_H
+
+#include "base/hash.h"
+#include "base/taskpool.h"
+#include "res_sip/location.h"
+
+#include <pthread.h>
+
+/*
+ * An AOR that has contacts, an update on its way, or somebody who holds its serializer. Its references are its
+ * serializer's: contacts keep one (linked), each queued update one, an armed timer one.
+ */
+struct aor {
+	struct rs_serializer serializer;
+	struct aor *next; /* in its bucket */
+	uint64_t hash;
+	struct ast_sip_contacts
+		*contacts;            /* with the shard's lock; NULL: none. May hold expired ones: readers filter */
+	struct update *first, **last; /* on the serializer: waiting updates; the first is in work when busy */
+	struct rs_timer expiry;       /* at the earliest expiry */
+	bool busy, linked;
+	uint16_t len;
+	char name[];
+};
+
+/* A row to be written or deleted. */
+struct row {
+	struct ast_sip_contact *contact;  /* referenced */
+	struct ast_sip_contact *old;      /* the one whose place it takes; referenced; NULL: none */
+	enum ast_sip_contact_event event; /* ADDED and REFRESHED write the row, the others delete it */
+};
+
+enum update_kind { UPDATE_CHANGES, UPDATE_EXPIRED, UPDATE_FLOW_ENDED, UPDATE_PERMANENT };
+
+/* One change of one AOR, from the request for it to its end. */
+struct update {
+	struct update *next;       /* in the AOR's queue */
+	struct update *next_group; /* in the group that is committed together */
+	enum update_kind kind;
+	struct aor *aor; /* referenced */
+	struct ast_sip_module *owner;
+	const struct ast_sip_location_update *ops; /* UPDATE_CHANGES */
+	void *token;
+	sip_flow_id flow;                 /* UPDATE_FLOW_ENDED */
+	struct ast_sip_strings permanent; /* UPDATE_PERMANENT */
+	struct ast_sip_contacts *result;  /* what will be seen once it is committed; NULL: none */
+	struct ast_sip_contacts *before;  /* what was there when it began; referenced */
+	struct row *rows;
+	size_t n_rows;
+	int error;
+	struct rs_task task; /* start, and later the continuation */
+};
+
+/* ---- index.c ---- */
+int index_start(void);
+void index_free(void);
+/* The entry of name, made when create; referenced. */
+struct aor *aor_get(struct rs_str name, bool create);
+void aor_unref(struct aor *a);
+/* Puts contacts (taken over; NULL: none) in sight; gives what was there (the caller's now). */
+struct ast_sip_contacts *aor_swap(struct aor *a, struct ast_sip_contacts *contacts);
+/* What is there now, expired ones included; referenced. */
+struct ast_sip_contacts *aor_contacts(struct aor *a);
+void index_each(void (*each)(void *token, struct aor *a), void *token);
+
+/* ---- contact.c ---- */
+struct ast_sip_contact *contact_new(struct rs_str aor, const struct ast_sip_contact_data *data,
+				    const struct rs_str *text);
+struct ast_sip_contacts *contacts_new(uint32_t n);
+struct ast_sip_contacts *contacts_ref(struct ast_sip_contacts *c);
+/* A copy without what has expired by now; c itself (referenced) when nothing has; NULL when nothing is left. */
+struct ast_sip_contacts *contacts_current(struct ast_sip_contacts *c, int64_t now_us);
+/* The earliest expiry, or 0. */
+int64_t contacts_earliest(const struct ast_sip_contacts *c);
+
+/* ---- change.c ---- */
+/* Works out result and rows of u from before and what it asks for. 0 or an errno. */
+int change_apply(struct update *u, const struct ast_sip_contact_change *changes, size_t n);
+int change_drop(struct update *u, int64_t now_us); /* UPDATE_EXPIRED, UPDATE_FLOW_ENDED */
+int change_permanent(struct update *u);
+void change_fini(struct update *u);
+
+/* ---- update.c ---- */
+struct update *update_new(enum update_kind kind, struct aor *a);
+void update_push(struct update *u);     /* to its AOR's serializer */
+void update_continue(struct update *u); /* any thread: committed (u->error tells) */
+void expiry_fire(struct rs_timer *t);
+void expiry_hold(struct rs_timer *t, bool on);
+
+/* ---- watch.c: bindings that end with their connection ---- */
+void watch_start(struct ast_sip_contact *c, struct aor *a);
+void watch_stop(struct ast_sip_contact *c, struct aor *a);
+
+/* ---- observer.c ---- */
+void observers_tell(const struct ast_sip_contact *c, enum ast_sip_contact_event event);
+
+/* ---- group.c, store.c ---- */
+void group_commit(struct update *u); /* takes u; update_continue follows */
+bool group_idle(void);
+void group_wait_idle(void);
+
+/* The store behind the index. All but open from the executor's store lane. */
+int store_open(const char *state_dir);
+void store_close(void);
+bool store_is_open(void);
+/* Calls each for every stored contact that is still good, in order of AOR; deletes the others. 0 or -1 (logged). */
+int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *token);
+/* Writes all rows of all updates from first on (by next_group) in one transaction. 0, or an errno with nothing written.
+ */
+int store_write(struct update *first, bool only_one);
+
+struct location_counters {
+	_Atomic uint64_t aors, bindings, commits, changes, failed, pending;
+};
+extern struct location_counters location_counters;
+extern bool location_durable;
+
+#endif

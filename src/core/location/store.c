@@ -1,0 +1,248 @@
+/*
+ * The store behind the memory index: one SQLite file, WAL, synchronous=FULL, one connection. It is used by the
+ * start-up and then by the executor's store lane alone.
+ */
+#include "location_private.h"
+
+#include "base/env.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SCHEMA_VERSION 1
+
+static sqlite3 *db;
+static sqlite3_stmt *upsert, *erase;
+
+static const char schema[] =
+	"CREATE TABLE contact ("
+	" aor TEXT NOT NULL, uri TEXT NOT NULL, path TEXT, instance TEXT, call_id TEXT, user_agent TEXT, endpoint TEXT,"
+	" listener TEXT, node TEXT, via_host TEXT, params TEXT,"
+	" bound_to_flow INTEGER, q INTEGER, via_port INTEGER, transport INTEGER, reg_id INTEGER, cseq INTEGER,"
+	" expires_us INTEGER NOT NULL, flow INTEGER, received TEXT,"
+	" PRIMARY KEY (aor, uri)) WITHOUT ROWID;"
+	"PRAGMA user_version = 1;";
+
+/* The order of the columns in both statements: the texts first, as enum ast_sip_contact_text has them. */
+#define COLUMNS                                                                                                        \
+	"aor, uri, path, instance, call_id, user_agent, endpoint, listener, node, via_host, params,"                   \
+	" bound_to_flow, q, via_port, transport, reg_id, cseq, expires_us, flow, received"
+
+static int fail(const char *what)
+{
+	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("doing", what),
+		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"));
+	return EIO;
+}
+
+static int run(const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(sql);
+}
+
+static int number(const char *sql, int64_t *out)
+{
+	sqlite3_stmt *s;
+	int rc = EIO;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
+		return fail(sql);
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		*out = sqlite3_column_int64(s, 0);
+		rc = 0;
+	}
+	sqlite3_finalize(s);
+	return rc ? fail(sql) : 0;
+}
+
+static int prepare_schema(void)
+{
+	int64_t version = 0;
+	int error = number("PRAGMA user_version", &version);
+
+	if (error)
+		return error;
+	if (version > SCHEMA_VERSION) {
+		rs_event(RS_LOG_ERROR, "location.store",
+			 RS_FZ("error", "the database was written by a newer version of res_sip; upgrade, or use "
+					"another state folder"),
+			 RS_FI("schema", version), RS_FI("known", SCHEMA_VERSION));
+		return EINVAL;
+	}
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if ((error = run("BEGIN IMMEDIATE")) || (error = run(schema)) || (error = run("COMMIT")))
+		return error;
+	return 0;
+}
+
+int store_open(const char *state_dir)
+{
+	char *path;
+	int error;
+
+	if (asprintf(&path, "%s/location.db", state_dir) < 0)
+		return ENOMEM;
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rs_env_get()->storage_vfs) !=
+	    SQLITE_OK) {
+		error = fail(path);
+		free(path);
+		store_close();
+		return error;
+	}
+	free(path);
+	/* One process, one connection: no shared memory for the WAL index is needed. */
+	if ((error = run("PRAGMA locking_mode = EXCLUSIVE")) || (error = run("PRAGMA journal_mode = WAL")) ||
+	    (error = run("PRAGMA synchronous = FULL")) || (error = prepare_schema()))
+		goto failed;
+	if (sqlite3_prepare_v3(db,
+			       "INSERT OR REPLACE INTO contact (" COLUMNS ")"
+			       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+			       -1, SQLITE_PREPARE_PERSISTENT, &upsert, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v3(db, "DELETE FROM contact WHERE aor = ? AND uri = ?", -1, SQLITE_PREPARE_PERSISTENT,
+			       &erase, NULL) != SQLITE_OK) {
+		error = fail("prepare");
+		goto failed;
+	}
+	return 0;
+failed:
+	store_close();
+	return error;
+}
+
+void store_close(void)
+{
+	sqlite3_finalize(upsert);
+	sqlite3_finalize(erase);
+	upsert = erase = NULL;
+	sqlite3_close(db);
+	db = NULL;
+}
+
+bool store_is_open(void)
+{
+	return db != NULL;
+}
+
+static struct rs_str column(sqlite3_stmt *s, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(s, i);
+
+	return rs_str_n(text, text ? (size_t)sqlite3_column_bytes(s, i) : 0);
+}
+
+static struct ast_sip_contact *read_row(sqlite3_stmt *s)
+{
+	struct rs_str text[AST_SIP_CONTACT_TEXTS];
+	struct ast_sip_contact_data d = {0};
+	int i = AST_SIP_CONTACT_TEXTS;
+
+	for (int t = 0; t < AST_SIP_CONTACT_TEXTS; t++)
+		text[t] = column(s, t);
+	d.bound_to_flow = sqlite3_column_int(s, i++) != 0;
+	d.q_thousandths = (uint16_t)sqlite3_column_int(s, i++);
+	d.via_port = (uint16_t)sqlite3_column_int(s, i++);
+	d.transport = (uint8_t)sqlite3_column_int(s, i++);
+	d.reg_id = (uint32_t)sqlite3_column_int64(s, i++);
+	d.cseq = (uint32_t)sqlite3_column_int64(s, i++);
+	d.expires_us = sqlite3_column_int64(s, i++);
+	i++; /* the flow of an earlier run means nothing now */
+	if (sip_addr_parse(column(s, i), &d.received))
+		d.received = (struct sip_addr){0};
+	return contact_new(text[AST_SIP_CONTACT_AOR], &d, text);
+}
+
+int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *token)
+{
+	char sql[160];
+	sqlite3_stmt *s;
+	int rc, error = 0;
+
+	snprintf(sql, sizeof(sql), "DELETE FROM contact WHERE bound_to_flow OR expires_us <= %lld",
+		 (long long)rs_wall_us());
+	if (run(sql) ||
+	    sqlite3_prepare_v2(db, "SELECT " COLUMNS " FROM contact ORDER BY aor, uri", -1, &s, NULL) != SQLITE_OK)
+		return fail("read");
+	while (!error && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		struct ast_sip_contact *c = read_row(s);
+		error = c ? each(token, c) : ENOMEM;
+	}
+	if (!error && rc != SQLITE_DONE)
+		error = fail("read");
+	sqlite3_finalize(s);
+	return error;
+}
+
+static int bind_text(sqlite3_stmt *s, int i, struct rs_str text)
+{
+	return sqlite3_bind_text(s, i, text.p, (int)text.len, SQLITE_STATIC);
+}
+
+static int step(sqlite3_stmt *s)
+{
+	int rc = sqlite3_step(s);
+
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return rc == SQLITE_DONE ? 0 : fail("write");
+}
+
+static int write_contact(const struct ast_sip_contact *c)
+{
+	const struct ast_sip_contact_data *d = &c->data;
+	char received[SIP_ADDR_TEXT];
+	int i = 1;
+
+	for (int t = 0; t < AST_SIP_CONTACT_TEXTS; t++)
+		bind_text(upsert, i++, ast_sip_contact_text(c, (enum ast_sip_contact_text)t));
+	sqlite3_bind_int(upsert, i++, d->bound_to_flow);
+	sqlite3_bind_int(upsert, i++, d->q_thousandths);
+	sqlite3_bind_int(upsert, i++, d->via_port);
+	sqlite3_bind_int(upsert, i++, d->transport);
+	sqlite3_bind_int64(upsert, i++, d->reg_id);
+	sqlite3_bind_int64(upsert, i++, d->cseq);
+	sqlite3_bind_int64(upsert, i++, d->expires_us);
+	sqlite3_bind_int64(upsert, i++, (sqlite3_int64)d->flow);
+	bind_text(upsert, i, d->received.family ? rs_str_c(sip_addr_text(&d->received, true, received)) : RS_STR(""));
+	return step(upsert);
+}
+
+static int erase_contact(const struct ast_sip_contact *c)
+{
+	bind_text(erase, 1, ast_sip_contact_text(c, AST_SIP_CONTACT_AOR));
+	bind_text(erase, 2, ast_sip_contact_text(c, AST_SIP_CONTACT_URI));
+	return step(erase);
+}
+
+static int write_row(const struct row *r)
+{
+	bool moved;
+
+	if (r->event > AST_SIP_CONTACT_REFRESHED)
+		return erase_contact(r->contact);
+	moved = r->old && !rs_str_eq(ast_sip_contact_text(r->old, AST_SIP_CONTACT_URI),
+				     ast_sip_contact_text(r->contact, AST_SIP_CONTACT_URI));
+	if (moved && erase_contact(r->old))
+		return EIO;
+	return write_contact(r->contact);
+}
+
+int store_write(struct update *first, bool only_one)
+{
+	int error = run("BEGIN IMMEDIATE");
+
+	if (error)
+		return error;
+	for (struct update *u = first; u && !error; u = only_one ? NULL : u->next_group) {
+		for (size_t i = 0; i < u->n_rows && !error; i++)
+			error = write_row(&u->rows[i]);
+	}
+	if (!error)
+		error = run("COMMIT");
+	if (error)
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return error;
+}

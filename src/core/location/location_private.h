@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/taskpool.h"
 #include "res_sip/location.h"
+#include "sip/uri.h"
 
 #include <pthread.h>
 

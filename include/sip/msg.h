@@ -69,7 +69,7 @@ enum sip_msg_flaw { /* what made a message unacceptable; the first found */
 	SIP_FLAW_VALUE,       /* a header that every message needs has a bad value (which: flaw_header): 400 */
 	SIP_FLAW_CSEQ_METHOD, /* CSeq names another method: 400 (501 when the method is unknown to us) */
 	SIP_FLAW_LENGTH,      /* Content-Length bad, negative, contradictory or past the datagram: 400; a stream is closed */
-	SIP_FLAW_LIMIT,       /* one of the limits above: 400, 413, 414 or 513 (see flaw_status) */
+	SIP_FLAW_LIMIT,       /* one of the limits above: 414 or 513 (see flaw_status) */
 };
 
 struct sip_msg {
@@ -101,7 +101,8 @@ struct sip_msg {
 
 	enum sip_msg_flaw flaw;
 	enum sip_hdr_id flaw_header;
-	uint16_t flaw_status;   /* the answer that fits: 400, 413, 414, 505, 513, … ; 0: drop */
+	uint16_t flaw_status;   /* the answer that fits: 400, 413, 414, 505, 513, … ; 0: drop (any
+	                           response, any ACK) */
 	const char *flaw_text;  /* static; a reason phrase for it */
 
 	_Atomic(void *) typed[SIP_HDR_N]; /* private: published by compare-and-swap */
@@ -124,10 +125,19 @@ RS_API enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena 
 					   size_t *consumed);
 
 /*
+ * The full check of a message before any service sees it: the grammar of the Request-URI, Via, From, To, Contact, Route
+ * and Record-Route (the values stay typed for whoever asks next), and a branch that is only the magic cookie. 0, or -1
+ * with msg->flaw set (also when sip_msg_parse had set it). The parse alone has checked start line, Call-ID, CSeq,
+ * Max-Forwards, Content-Length and what must stand once. One thread, before the message is shared.
+ */
+RS_API int sip_msg_check(struct sip_msg *msg);
+
+/*
  * Framing only, for streams: the bytes of the first message in bytes, from start line to the end of its body. DONE: *length is set.
  * PARTIAL: *need holds how many bytes at least must be there before asking again makes sense. BAD: framing is lost (contradictory or bad
  * Content-Length, a header section past the limits): *length covers what may be answered with 400 before closing.
- * from: where the last call stopped searching (start with 0), so that a slow sender costs linear work.
+ * from: what the last call found (start with 0 for each message; opaque, not an offset), so that a slow sender costs linear
+ * work. A missing Content-Length counts as 0. Leading CRLFs count to the message. BAD with *length 0: this is not SIP at all.
  */
 RS_API enum sip_parse_result sip_msg_frame(struct rs_str bytes, size_t *from, size_t *length, size_t *need);
 
@@ -157,6 +167,11 @@ RS_API const struct sip_hdr_values *sip_msg_values(struct sip_msg *msg, enum sip
 /* Shortcuts: the nth value with the right type, or NULL (also when the header has another shape). */
 RS_API const struct sip_name_addr *sip_msg_name_addr(struct sip_msg *msg, enum sip_hdr_id id, unsigned n);
 RS_API const struct sip_via *sip_msg_via(struct sip_msg *msg, unsigned n);
+/*
+ * The top Via read as far as it goes, also when a later part of the header breaks the grammar: what answering a message
+ * with a flaw needs. params stays empty. 0, or -1: there is none, or its sent-by cannot be read.
+ */
+RS_API int sip_msg_top_via(const struct sip_msg *msg, struct sip_via *out);
 RS_API const struct sip_auth *sip_msg_auth(struct sip_msg *msg, enum sip_hdr_id id, unsigned n);
 RS_API const struct sip_token_params *sip_msg_token(struct sip_msg *msg, enum sip_hdr_id id, unsigned n);
 /* A number header (Expires, Max-Forwards, …): true and *out set. *bad (may be NULL): it is there but no number. */

@@ -1,0 +1,104 @@
+/* Via (RFC 3261 section 20.42, RFC 3581). */
+#include "sip/message/grammar.h"
+
+/* sent-protocol and sent-by. */
+static int via_head(struct sip_cur *c, struct sip_via *v)
+{
+	struct rs_str name, version;
+
+	*v = (struct sip_via){0};
+	cur_lws(c);
+	name = cur_span(c, C_TOKEN);
+	cur_lws(c);
+	if (!name.len || !cur_take(c, '/'))
+		return -1;
+	cur_lws(c);
+	version = cur_span(c, C_TOKEN);
+	v->protocol = rs_str_n(name.p, (size_t)(c->p - name.p));
+	if (SIP_IS(name, "sip") && rs_str_eq(version, RS_STR("2.0")))
+		v->protocol = RS_STR("SIP/2.0");
+	cur_lws(c);
+	if (!version.len || !cur_take(c, '/'))
+		return -1;
+	cur_lws(c);
+	v->transport = cur_span(c, C_TOKEN);
+	v->type = sip_transport_from_name(v->transport);
+	if (!v->transport.len || cur_end(c) || !is_lws(*c->p))
+		return -1;
+	cur_lws(c);
+	if (sip_cur_hostport(c, &v->host, &v->port))
+		return -1;
+	cur_lws(c);
+	if (cur_take(c, ':')) {
+		cur_lws(c);
+		if (sip_cur_port(c, &v->port))
+			return -1;
+		cur_lws(c);
+	}
+	return 0;
+}
+
+static int note(struct rs_str *field, const struct sip_param *p)
+{
+	if (field->p || !p->value.len || p->quoted)
+		return -1;
+	*field = p->value;
+	return 0;
+}
+
+int sip_via_note_param(struct sip_via *v, const struct sip_param *p)
+{
+	switch (p->name.len) {
+	case 5:
+		if (SIP_IS(p->name, "maddr"))
+			return note(&v->maddr, p);
+		if (SIP_IS(p->name, "rport")) {
+			struct sip_cur c = cur_of(p->value);
+
+			if (v->has_rport)
+				return -1;
+			v->has_rport = true;
+			return p->value.p && (sip_cur_port(&c, &v->rport) || !cur_end(&c)) ? -1 : 0;
+		}
+		return 0;
+	case 6:
+		return SIP_IS(p->name, "branch") ? note(&v->branch, p) : 0;
+	case 8:
+		return SIP_IS(p->name, "received") ? note(&v->received, p) : 0;
+	default:
+		return 0;
+	}
+}
+
+int sip_via_scan(struct rs_str value, struct sip_via *out)
+{
+	struct sip_cur c = cur_of(value);
+	struct sip_param p;
+
+	if (value.len == 0 || via_head(&c, out))
+		return -1;
+	while (sip_cur_param(&c, &p) > 0) {
+		if (sip_via_note_param(out, &p))
+			break;
+	}
+	out->text = rs_str_trim(rs_str_n(value.p, (size_t)(c.p - value.p)));
+	return 0;
+}
+
+int sip_parse_via(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+{
+	struct sip_via *v = out;
+	const char *start;
+
+	(void)id;
+	cur_lws(c);
+	start = c->p;
+	if (via_head(c, v) || sip_cur_params(c, arena, &v->params))
+		return -1;
+	for (uint32_t i = 0; i < v->params.n; i++) {
+		if (sip_via_note_param(v, &v->params.v[i]))
+			return -1;
+	}
+	v->text = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
+	return 0;
+}

@@ -1,0 +1,97 @@
+/* What a message must satisfy before a service sees it, beyond what the index needs. */
+#include "sip/msg.h"
+#include "sip/message/chars.h"
+#include "sip/message/flaw.h"
+
+static const char *flaw_text(enum sip_msg_flaw flaw, unsigned status)
+{
+	switch (status) {
+	case 413:
+		return "Request Entity Too Large";
+	case 414:
+		return "Request-URI Too Long";
+	case 501:
+		return "Not Implemented";
+	case 505:
+		return "Version Not Supported";
+	case 513:
+		return "Message Too Large";
+	default:
+		break;
+	}
+	switch (flaw) {
+	case SIP_FLAW_START_LINE:
+		return "Bad Request Line";
+	case SIP_FLAW_VERSION:
+		return "Version Not Supported";
+	case SIP_FLAW_STATUS:
+		return "Bad Status Code";
+	case SIP_FLAW_HEADER:
+		return "Bad Header Line";
+	case SIP_FLAW_MISSING:
+		return "Missing Header";
+	case SIP_FLAW_DUPLICATE:
+		return "Contradictory Headers";
+	case SIP_FLAW_VALUE:
+		return "Bad Header Value";
+	case SIP_FLAW_CSEQ_METHOD:
+		return "CSeq Does Not Match Method";
+	case SIP_FLAW_LENGTH:
+		return "Bad Content-Length";
+	case SIP_FLAW_LIMIT:
+		return "Message Too Large";
+	default:
+		return "Bad Request";
+	}
+}
+
+void sip_msg_flaw(struct sip_msg *msg, enum sip_msg_flaw flaw, enum sip_hdr_id id, unsigned status)
+{
+	if (msg->flaw)
+		return;
+	msg->flaw = flaw;
+	msg->flaw_header = id;
+	msg->flaw_text = flaw_text(flaw, status);
+	msg->flaw_status = msg->is_request && msg->method != SIP_METHOD_ACK ? (uint16_t)status : 0;
+}
+
+static int bad(struct sip_msg *msg, enum sip_msg_flaw flaw, enum sip_hdr_id id)
+{
+	sip_msg_flaw(msg, flaw, id, 400);
+	return -1;
+}
+
+/* The magic cookie alone is no branch (RFC 4475 section 3.3.3). */
+static bool bare_cookie(struct rs_str branch)
+{
+	return SIP_IS(branch, "z9hg4bk");
+}
+
+int sip_msg_check(struct sip_msg *msg)
+{
+	static const enum sip_hdr_id once[] = {SIP_HDR_FROM, SIP_HDR_TO};
+	static const enum sip_hdr_id lists[] = {SIP_HDR_CONTACT, SIP_HDR_ROUTE, SIP_HDR_RECORD_ROUTE};
+	const struct sip_hdr_values *v;
+	const struct sip_uri *uri;
+
+	if (msg->flaw)
+		return -1;
+	if (msg->is_request) {
+		uri = sip_msg_ruri(msg);
+		/* Headers in a Request-URI are forbidden (RFC 3261 section 19.1.1, table 1). */
+		if (!uri || (sip_uri_is_sip(uri) && uri->headers.p))
+			return bad(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER);
+	}
+	v = sip_msg_values(msg, SIP_HDR_VIA, NULL);
+	if (!v || bare_cookie(v->v.via[0].branch))
+		return bad(msg, SIP_FLAW_VALUE, SIP_HDR_VIA);
+	for (size_t i = 0; i < RS_ARRAY_SIZE(once); i++) {
+		if (!sip_msg_values(msg, once[i], NULL))
+			return bad(msg, SIP_FLAW_VALUE, once[i]);
+	}
+	for (size_t i = 0; i < RS_ARRAY_SIZE(lists); i++) {
+		if (msg->first[lists[i]] && !sip_msg_values(msg, lists[i], NULL))
+			return bad(msg, SIP_FLAW_VALUE, lists[i]);
+	}
+	return 0;
+}

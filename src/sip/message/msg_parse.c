@@ -1,0 +1,360 @@
+/* One pass over a message: the index of its headers and the fields that route it. */
+#include "sip/msg.h"
+#include "sip/message/flaw.h"
+#include "sip/message/grammar.h"
+#include "sip/message/limits.h"
+#include "sip/message/lines.h"
+
+struct sip_msg_limits sip_limits = {
+	.msg = SIP_MAX_MSG,
+	.hdrs = SIP_MAX_HDRS,
+	.line = SIP_MAX_LINE,
+	.values = SIP_MAX_VALUES,
+	.params = SIP_MAX_PARAMS,
+	.uri = SIP_MAX_URI,
+	.parts = SIP_MAX_PARTS,
+};
+
+static void set_limit(uint32_t *limit, uint32_t value, uint32_t most)
+{
+	if (value)
+		*limit = value < most ? value : most;
+}
+
+void sip_msg_set_limits(const struct sip_msg_limits *limits)
+{
+	/* The constants are also the most: arrays on the stack and 16-bit indices are made for them. */
+	set_limit(&sip_limits.msg, limits->msg, SIP_MAX_MSG);
+	set_limit(&sip_limits.hdrs, limits->hdrs, SIP_MAX_HDRS);
+	set_limit(&sip_limits.line, limits->line, SIP_MAX_LINE);
+	set_limit(&sip_limits.values, limits->values, SIP_MAX_VALUES);
+	set_limit(&sip_limits.params, limits->params, SIP_MAX_PARAMS);
+	set_limit(&sip_limits.uri, limits->uri, SIP_MAX_URI);
+	set_limit(&sip_limits.parts, limits->parts, SIP_MAX_PARTS);
+}
+
+_Static_assert(SIP_MAX_HDRS < UINT16_MAX, "sip_msg.first counts in 16 bits");
+
+/* Enough for all but proxies' longest chains; more lines go to the arena. */
+#define LOCAL_HDRS 64
+
+struct index {
+	struct sip_msg *msg;
+	struct sip_hdr *v;
+	uint32_t n, cap;
+	bool via_ok; /* the top Via can be answered to */
+	struct sip_hdr local[LOCAL_HDRS];
+};
+
+/* ---- the start line ---- */
+
+/* "SIP/2.0" in any case. 0; 1: another version; -1: something else. */
+static int check_version(struct rs_str s)
+{
+	struct sip_cur c = cur_of(s);
+	uint64_t major, minor;
+
+	if (s.len < 7 || !SIP_IS(rs_str_n(s.p, 4), "sip/"))
+		return -1;
+	c.p += 4;
+	if (!cur_number(&c, UINT32_MAX, &major) || !cur_take(&c, '.') || !cur_number(&c, UINT32_MAX, &minor) ||
+	    !cur_end(&c))
+		return -1;
+	return major == 2 && minor == 0 ? 0 : 1;
+}
+
+/* Method SP Request-URI SP SIP-Version, one blank each. -1: nothing that could be a request. */
+static int parse_request_line(struct sip_msg *msg, struct rs_str s)
+{
+	struct sip_cur c = cur_of(s);
+	const char *space = memrchr(s.p, ' ', s.len);
+	int version;
+
+	msg->is_request = true;
+	msg->method_text = cur_span(&c, C_TOKEN);
+	if (msg->method_text.len == 0 || !cur_take(&c, ' '))
+		return -1;
+	msg->method = sip_method_from_name(msg->method_text);
+	if (space < c.p) {
+		msg->uri_text = rs_str_n(c.p, (size_t)(c.end - c.p));
+		sip_msg_flaw(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER, 400);
+		return 0;
+	}
+	msg->uri_text = rs_str_n(c.p, (size_t)(space - c.p));
+	version = check_version(rs_str_n(space + 1, (size_t)(c.end - space - 1)));
+	if (version > 0)
+		sip_msg_flaw(msg, SIP_FLAW_VERSION, SIP_HDR_OTHER, 505);
+	else if (version < 0 || msg->uri_text.len == 0 || memchr(msg->uri_text.p, ' ', msg->uri_text.len) ||
+		 memchr(msg->uri_text.p, '\t', msg->uri_text.len))
+		sip_msg_flaw(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER, 400);
+	else if (msg->uri_text.len > sip_limits.uri)
+		sip_msg_flaw(msg, SIP_FLAW_LIMIT, SIP_HDR_OTHER, 414);
+	return 0;
+}
+
+/* SIP-Version SP Status-Code SP Reason-Phrase; the last blank may be missing. */
+static int parse_status_line(struct sip_msg *msg, struct rs_str s)
+{
+	const char *space = rs_str_chr(s, ' ');
+	struct sip_cur c = cur_of(s);
+	const char *digits;
+	uint64_t status;
+	int version;
+
+	version = check_version(rs_str_n(s.p, space ? (size_t)(space - s.p) : s.len));
+	if (version < 0 || !space)
+		return -1;
+	if (version > 0)
+		sip_msg_flaw(msg, SIP_FLAW_VERSION, SIP_HDR_OTHER, 0);
+	digits = c.p = space + 1;
+	if (cur_number(&c, UINT16_MAX, &status) != 1 || c.p - digits != 3 || status < 100 || status > 699 ||
+	    (!cur_end(&c) && !cur_take(&c, ' '))) {
+		sip_msg_flaw(msg, SIP_FLAW_STATUS, SIP_HDR_OTHER, 0);
+		return 0;
+	}
+	msg->status = (uint16_t)status;
+	msg->reason = rs_str_n(c.p, (size_t)(c.end - c.p));
+	return 0;
+}
+
+static int parse_start_line(struct sip_msg *msg, const char *p, const char *after, bool bad)
+{
+	struct rs_str s = rs_str_n(p, (size_t)(after - p - 2));
+	int rc;
+
+	msg->start_line = rs_str_n(p, (size_t)(after - p));
+	if (s.len >= 4 && SIP_IS(rs_str_n(s.p, 4), "sip/"))
+		rc = parse_status_line(msg, s);
+	else
+		rc = s.len ? parse_request_line(msg, s) : -1;
+	if (rc == 0 && bad)
+		sip_msg_flaw(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER, 400);
+	return rc;
+}
+
+/* ---- headers ---- */
+
+static int index_add(struct index *ix, const struct sip_hdr *h)
+{
+	if (ix->n == ix->cap) {
+		struct sip_hdr *v = rs_arena_alloc(ix->msg->arena, 2 * ix->cap * sizeof(*v));
+
+		if (!v)
+			return -1;
+		memcpy(v, ix->v, ix->n * sizeof(*v));
+		ix->v = v;
+		ix->cap *= 2;
+	}
+	ix->v[ix->n++] = *h;
+	return 0;
+}
+
+static void bad_value(struct sip_msg *msg, enum sip_hdr_id id)
+{
+	sip_msg_flaw(msg, SIP_FLAW_VALUE, id, 400);
+}
+
+/* The fields that route a message, from the first line of their header. */
+static void note_routing(struct index *ix, enum sip_hdr_id id, struct rs_str value)
+{
+	struct sip_msg *msg = ix->msg;
+	struct sip_via via;
+	uint32_t n;
+
+	switch (id) {
+	case SIP_HDR_CALL_ID:
+		msg->call_id = value;
+		if (!sip_call_id_ok(value))
+			bad_value(msg, id);
+		break;
+	case SIP_HDR_FROM:
+		msg->from_tag = sip_tag_scan(value);
+		break;
+	case SIP_HDR_TO:
+		msg->to_tag = sip_tag_scan(value);
+		break;
+	case SIP_HDR_CSEQ:
+		if (sip_cseq_scan(value, &msg->cseq, &msg->cseq_method))
+			bad_value(msg, id);
+		break;
+	case SIP_HDR_VIA:
+		ix->via_ok = sip_via_scan(value, &via) == 0;
+		if (ix->via_ok)
+			msg->top_branch = via.branch;
+		else
+			bad_value(msg, id);
+		break;
+	case SIP_HDR_MAX_FORWARDS:
+		if (!sip_content_length(value, &n))
+			bad_value(msg, id);
+		break;
+	case SIP_HDR_CONTENT_LENGTH:
+		msg->has_content_length = sip_content_length(value, &msg->content_length) != 0;
+		if (!msg->has_content_length)
+			sip_msg_flaw(msg, SIP_FLAW_LENGTH, id, 400);
+		break;
+	default:
+		break;
+	}
+}
+
+static int note_line(struct index *ix, const struct sip_line *line)
+{
+	struct sip_msg *msg = ix->msg;
+	struct sip_hdr h = {.name = line->name, .value = line->value, .line = line->line};
+	uint16_t *first;
+
+	if (line->bad) {
+		sip_msg_flaw(msg, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
+		if (line->name.len == 0)
+			return 0;
+	}
+	if (ix->n == sip_limits.hdrs || line->line.len > sip_limits.line) {
+		sip_msg_flaw(msg, SIP_FLAW_LIMIT, SIP_HDR_OTHER, 513);
+		return 0;
+	}
+	h.id = sip_hdr_from_name(line->name);
+	if (h.id != SIP_HDR_OTHER) {
+		first = &msg->first[h.id];
+		if (!*first) {
+			*first = (uint16_t)(ix->n + 1);
+			note_routing(ix, h.id, h.value);
+		} else if ((sip_hdr_flags(h.id) & SIP_HDR_ONCE) && !rs_str_eq(h.value, ix->v[*first - 1].value)) {
+			sip_msg_flaw(msg, h.id == SIP_HDR_CONTENT_LENGTH ? SIP_FLAW_LENGTH : SIP_FLAW_DUPLICATE, h.id,
+				     400);
+		}
+	}
+	return index_add(ix, &h);
+}
+
+/* The header section. *body is behind it, NULL when its end is missing. -1: no memory. */
+static int parse_headers(struct index *ix, const char *p, const char *end, const char **body)
+{
+	struct sip_line line;
+
+	for (;;) {
+		enum sip_line_end how = sip_line_next(&p, end, &line);
+
+		*body = how == SIP_LINE_EMPTY ? p : NULL;
+		if (how != SIP_LINE_OK)
+			return 0;
+		if (note_line(ix, &line))
+			return -1;
+	}
+}
+
+static int index_keep(struct index *ix)
+{
+	struct sip_msg *msg = ix->msg;
+
+	msg->n_hdrs = ix->n;
+	msg->hdrs = ix->v;
+	if (ix->v != ix->local || ix->n == 0)
+		return 0;
+	msg->hdrs = rs_arena_alloc(msg->arena, ix->n * sizeof(*ix->v));
+	if (!msg->hdrs)
+		return -1;
+	memcpy(msg->hdrs, ix->v, ix->n * sizeof(*ix->v));
+	return 0;
+}
+
+/* ---- what only the whole can tell ---- */
+
+static void check_mandatory(struct sip_msg *msg)
+{
+	static const enum sip_hdr_id needed[] = {SIP_HDR_VIA, SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CALL_ID, SIP_HDR_CSEQ};
+
+	for (size_t i = 0; i < RS_ARRAY_SIZE(needed); i++) {
+		if (!msg->first[needed[i]])
+			sip_msg_flaw(msg, SIP_FLAW_MISSING, needed[i], 400);
+	}
+	if (!msg->is_request)
+		msg->method = sip_method_from_name(msg->cseq_method);
+	else if (msg->first[SIP_HDR_CSEQ] && !rs_str_eq(msg->method_text, msg->cseq_method))
+		sip_msg_flaw(msg, SIP_FLAW_CSEQ_METHOD, SIP_HDR_CSEQ, msg->method == SIP_METHOD_OTHER ? 501 : 400);
+}
+
+/* The body, once its start is known. PARTIAL only for a stream. */
+static enum sip_parse_result take_body(struct sip_msg *msg, const char *body, const char *end, bool stream)
+{
+	size_t rest = (size_t)(end - body), head = (size_t)(body - msg->start_line.p);
+
+	if (head > sip_limits.msg || (msg->has_content_length && msg->content_length > sip_limits.msg - head)) {
+		bool cut = !stream && rest <= sip_limits.msg;
+
+		/* A datagram that promises more than there can be is short, not long. */
+		sip_msg_flaw(msg, cut ? SIP_FLAW_LENGTH : SIP_FLAW_LIMIT, SIP_HDR_CONTENT_LENGTH, cut ? 400 : 513);
+		rest = stream ? 0 : rest;
+	} else if (msg->flaw == SIP_FLAW_LENGTH) {
+		rest = stream ? 0 : rest;
+	} else if (msg->has_content_length && msg->content_length > rest) {
+		if (stream)
+			return SIP_PARSE_PARTIAL;
+		sip_msg_flaw(msg, SIP_FLAW_LENGTH, SIP_HDR_CONTENT_LENGTH, 400);
+	} else if (msg->has_content_length) {
+		rest = msg->content_length;
+	} else if (stream) {
+		rest = 0;
+	}
+	if (!msg->has_content_length)
+		msg->content_length = (uint32_t)rest;
+	msg->body = rs_str_n(body, rest);
+	msg->bytes = rs_str_n(msg->start_line.p, (size_t)(body + rest - msg->start_line.p));
+	return SIP_PARSE_DONE;
+}
+
+/*
+ * A request with a flaw is answered when its Via tells how; and when it has none at all but all that a response must
+ * echo, so that the sender of something close to SIP learns of it. Anything else is noise.
+ */
+static bool answerable(const struct index *ix)
+{
+	const struct sip_msg *msg = ix->msg;
+
+	if (!msg->is_request || ix->via_ok)
+		return true;
+	return !msg->first[SIP_HDR_VIA] && msg->first[SIP_HDR_FROM] && msg->first[SIP_HDR_TO] &&
+	       msg->first[SIP_HDR_CALL_ID];
+}
+
+enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena, struct rs_str bytes, bool stream,
+				    size_t *consumed)
+{
+	const char *p = bytes.p ? bytes.p : "", *end = p + bytes.len, *after, *body;
+	enum sip_parse_result rc;
+	bool bad_line = false;
+	struct index ix;
+
+	memset(msg, 0, sizeof(*msg));
+	msg->arena = arena;
+	msg->bytes = bytes;
+	while (p < end && (*p == '\r' || *p == '\n'))
+		p++;
+	after = sip_line_find_end(p, end, &bad_line);
+	if (!after)
+		return stream && bytes.len <= sip_limits.msg ? SIP_PARSE_PARTIAL : SIP_PARSE_BAD;
+	if (parse_start_line(msg, p, after, bad_line))
+		return SIP_PARSE_BAD;
+	ix.msg = msg;
+	ix.v = ix.local;
+	ix.n = 0;
+	ix.cap = LOCAL_HDRS;
+	ix.via_ok = false;
+	if (parse_headers(&ix, after, end, &body))
+		return SIP_PARSE_BAD;
+	if (!body) {
+		if (stream)
+			return bytes.len <= sip_limits.msg ? SIP_PARSE_PARTIAL : SIP_PARSE_BAD;
+		sip_msg_flaw(msg, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
+		body = end;
+	}
+	check_mandatory(msg);
+	rc = take_body(msg, body, end, stream);
+	if (rc != SIP_PARSE_DONE)
+		return rc;
+	if ((msg->flaw && !answerable(&ix)) || index_keep(&ix))
+		return SIP_PARSE_BAD;
+	if (consumed)
+		*consumed = (size_t)(msg->bytes.p + msg->bytes.len - (end - bytes.len));
+	return SIP_PARSE_DONE;
+}

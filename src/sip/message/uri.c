@@ -1,0 +1,262 @@
+/* URIs: parsing, and walking their parameters and headers. */
+#include "sip/uri.h"
+#include "sip/message/grammar.h"
+#include "sip/message/limits.h"
+
+/* name or name=value, each of class and escapes, value_empty: whether value may be empty. */
+static bool pair_ok(struct rs_str s, unsigned class, bool value_empty)
+{
+	const char *eq = rs_str_chr(s, '=');
+	struct rs_str name = rs_str_n(s.p, eq ? (size_t)(eq - s.p) : s.len);
+	struct rs_str value = eq ? rs_str_n(eq + 1, s.len - name.len - 1) : RS_STR("");
+
+	if (name.len == 0 || !sip_all(name, class, true))
+		return false;
+	if (!eq)
+		return !value_empty; /* a URI header always has its '=' */
+	return (value_empty || value.len) && sip_all(value, class, true);
+}
+
+/* Every pair between the separators; their number is limited because comparison takes each of one with each of the
+ * other. */
+static bool pairs_ok(struct rs_str s, char sep, unsigned class, bool value_empty)
+{
+	uint32_t n = 0;
+
+	for (;;) {
+		const char *next = rs_str_chr(s, sep);
+		struct rs_str one = rs_str_n(s.p, next ? (size_t)(next - s.p) : s.len);
+
+		if (++n > sip_limits.params || !pair_ok(one, class, value_empty))
+			return false;
+		if (!next)
+			return true;
+		s = rs_str_n(next + 1, s.len - one.len - 1);
+	}
+}
+
+static bool host_name_ok(struct rs_str host)
+{
+	if (host.len == 0 || host.p[0] == '.' || host.p[0] == '-')
+		return false;
+	for (size_t i = 1; i < host.len; i++) {
+		if (host.p[i] == '.' && host.p[i - 1] == '.')
+			return false;
+	}
+	return true;
+}
+
+/* hostport; the cursor is left behind it. */
+int sip_cur_hostport(struct sip_cur *c, struct rs_str *host, uint16_t *port)
+{
+	const char *start = c->p;
+
+	if (cur_at(c, '[')) {
+		const char *close = memchr(start, ']', (size_t)(c->end - start));
+		struct sip_addr a;
+
+		if (!close)
+			return -1;
+		*host = rs_str_n(start, (size_t)(close + 1 - start));
+		if (sip_addr_parse(*host, &a))
+			return -1;
+		c->p = close + 1;
+	} else {
+		*host = cur_span(c, C_HOST);
+		if (!host_name_ok(*host))
+			return -1;
+	}
+	*port = 0;
+	return 0;
+}
+
+int sip_cur_port(struct sip_cur *c, uint16_t *port)
+{
+	uint64_t v;
+
+	/* 0 would read as "none written". */
+	if (cur_number(c, 65535, &v) != 1 || v == 0)
+		return -1;
+	*port = (uint16_t)v;
+	return 0;
+}
+
+static int parse_userinfo(struct rs_str s, struct sip_uri *u)
+{
+	const char *colon = rs_str_chr(s, ':');
+
+	u->has_user = true;
+	u->user = s;
+	if (colon) {
+		u->user.len = (size_t)(colon - s.p);
+		u->password = rs_str_n(colon + 1, s.len - u->user.len - 1);
+		u->has_password = true;
+	}
+	if (u->user.len == 0 || !sip_all(u->user, C_USER, true) || !sip_all(u->password, C_PASSWORD, true))
+		return -1;
+	return 0;
+}
+
+static int parse_sip(struct rs_str rest, struct sip_uri *u)
+{
+	const char *at = rs_str_chr(rest, '@');
+	struct sip_cur c = cur_of(rest);
+
+	if (at) {
+		if (parse_userinfo(rs_str_n(rest.p, (size_t)(at - rest.p)), u))
+			return -1;
+		c.p = at + 1;
+	}
+	if (sip_cur_hostport(&c, &u->host, &u->port))
+		return -1;
+	if (cur_take(&c, ':') && sip_cur_port(&c, &u->port))
+		return -1;
+	if (cur_take(&c, ';')) {
+		const char *q = memchr(c.p, '?', (size_t)(c.end - c.p));
+
+		u->params = rs_str_n(c.p, (size_t)((q ? q : c.end) - c.p));
+		c.p += u->params.len;
+		if (!pairs_ok(u->params, ';', C_PARAM, false))
+			return -1;
+	}
+	if (cur_take(&c, '?')) {
+		u->headers = rs_str_n(c.p, (size_t)(c.end - c.p));
+		c.p = c.end;
+		if (!pairs_ok(u->headers, '&', C_HEADER, true))
+			return -1;
+	}
+	return cur_end(&c) ? 0 : -1;
+}
+
+/* RFC 3966 section 3: a global number is + and digits, a local one may hold hex digits, * and #. */
+static int parse_tel(struct rs_str rest, struct sip_uri *u)
+{
+	const char *semi = rs_str_chr(rest, ';');
+	struct rs_str number = rs_str_n(rest.p, semi ? (size_t)(semi - rest.p) : rest.len);
+	bool global = number.len && number.p[0] == '+', digit = false;
+
+	for (size_t i = global; i < number.len; i++) {
+		char x = number.p[i];
+
+		if (is_class(x, C_DIGIT) || (!global && (is_class(x, C_HEX) || x == '*' || x == '#')))
+			digit = true;
+		else if (x != '-' && x != '.' && x != '(' && x != ')')
+			return -1;
+	}
+	u->user = number;
+	if (semi) {
+		u->params = rs_str_n(semi + 1, rest.len - number.len - 1);
+		if (!pairs_ok(u->params, ';', C_PARAM, false))
+			return -1;
+	}
+	return digit ? 0 : -1;
+}
+
+int sip_uri_parse(struct rs_str text, struct sip_uri *out)
+{
+	struct sip_uri u = {.text = text};
+	struct sip_cur c = cur_of(text);
+	struct rs_str rest;
+	int rc;
+
+	if (text.len == 0 || text.len > sip_limits.uri || !is_class(text.p[0], C_ALPHA))
+		return -1;
+	u.scheme_text = cur_span(&c, C_SCHEME);
+	if (!cur_take(&c, ':'))
+		return -1;
+	rest = rs_str_n(c.p, (size_t)(c.end - c.p));
+	if (SIP_IS(u.scheme_text, "sip") || SIP_IS(u.scheme_text, "sips")) {
+		u.scheme = u.scheme_text.len == 3 ? SIP_URI_SIP : SIP_URI_SIPS;
+		rc = parse_sip(rest, &u);
+	} else if (SIP_IS(u.scheme_text, "tel")) {
+		u.scheme = SIP_URI_TEL;
+		rc = parse_tel(rest, &u);
+	} else {
+		u.user = rest;
+		rc = rest.len && sip_all(rest, C_URIC, true) ? 0 : -1;
+	}
+	if (rc == 0)
+		*out = u;
+	return rc;
+}
+
+static bool next_pair(struct rs_str all, char sep, size_t *pos, struct rs_str *name, struct rs_str *value)
+{
+	struct rs_str s;
+	const char *next, *eq;
+
+	if (*pos >= all.len)
+		return false;
+	s = rs_str_n(all.p + *pos, all.len - *pos);
+	next = rs_str_chr(s, sep);
+	if (next)
+		s.len = (size_t)(next - s.p);
+	*pos += s.len + 1;
+	eq = rs_str_chr(s, '=');
+	*name = rs_str_n(s.p, eq ? (size_t)(eq - s.p) : s.len);
+	*value = eq ? rs_str_n(eq + 1, s.len - name->len - 1) : rs_str_n(s.p + s.len, 0);
+	return true;
+}
+
+bool sip_uri_next_param(const struct sip_uri *u, size_t *pos, struct rs_str *name, struct rs_str *value)
+{
+	return next_pair(u->params, ';', pos, name, value);
+}
+
+bool sip_uri_next_header(const struct sip_uri *u, size_t *pos, struct rs_str *name, struct rs_str *value)
+{
+	return next_pair(u->headers, '&', pos, name, value);
+}
+
+/* A parameter's name may be written with escapes: "%6C%72" is lr. */
+static bool name_is(struct rs_str written, struct rs_str name)
+{
+	size_t n = 0;
+
+	if (!rs_str_chr(written, '%'))
+		return rs_str_ieq(written, name);
+	for (size_t i = 0; i < written.len; i++, n++) {
+		char x = written.p[i];
+
+		if (x == '%' && written.len - i > 2 && sip_hex(written.p[i + 1]) >= 0 &&
+		    sip_hex(written.p[i + 2]) >= 0) {
+			x = (char)(sip_hex(written.p[i + 1]) * 16 + sip_hex(written.p[i + 2]));
+			i += 2;
+		}
+		if (n >= name.len || to_lower(x) != to_lower(name.p[n]))
+			return false;
+	}
+	return n == name.len;
+}
+
+bool sip_uri_param(const struct sip_uri *u, struct rs_str name, struct rs_str *value)
+{
+	struct rs_str n, v;
+
+	for (size_t pos = 0; sip_uri_next_param(u, &pos, &n, &v);) {
+		if (!name_is(n, name))
+			continue;
+		if (value)
+			*value = v;
+		return true;
+	}
+	return false;
+}
+
+enum sip_transport_type sip_uri_transport(const struct sip_uri *u, bool *unknown)
+{
+	enum sip_transport_type t = SIP_TRANSPORT_NONE;
+	struct rs_str value;
+	bool there = sip_uri_param(u, RS_STR("transport"), &value);
+
+	if (there)
+		t = sip_transport_from_name(value);
+	if (unknown)
+		*unknown = there && t == SIP_TRANSPORT_NONE;
+	return t;
+}
+
+bool sip_uri_has_lr(const struct sip_uri *u)
+{
+	return u->params.len && sip_uri_param(u, RS_STR("lr"), NULL);
+}

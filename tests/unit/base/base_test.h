@@ -12,7 +12,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -46,14 +48,14 @@ static inline void push_fn(struct rs_serializer *s, void (*fn)(void *data), void
 }
 
 /* True as soon as cond is; false when it has not come true within half a minute. */
-#define EVENTUALLY(cond)                                                                                             \
-	({                                                                                                           \
-		int tries_ = 0;                                                                                      \
-		while (!(cond) && tries_ < 30000) {                                                                  \
-			poll(NULL, 0, 1);                                                                            \
-			tries_++;                                                                                    \
-		}                                                                                                    \
-		tries_ < 30000;                                                                                      \
+#define EVENTUALLY(cond)                                                                                               \
+	({                                                                                                             \
+		int tries_ = 0;                                                                                        \
+		while (!(cond) && tries_ < 30000) {                                                                    \
+			poll(NULL, 0, 1);                                                                              \
+			tries_++;                                                                                      \
+		}                                                                                                      \
+		tries_ < 30000;                                                                                        \
 	})
 
 /* Fails the test when nobody posts within half a minute. */
@@ -69,6 +71,9 @@ static inline void wait_sem(sem_t *sem)
 	}
 }
 
-static inline void post_sem(void *sem) { sem_post(sem); }
+static inline void post_sem(void *sem)
+{
+	sem_post(sem);
+}
 
 #endif

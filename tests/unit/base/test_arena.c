@@ -73,7 +73,7 @@ static void a_reset_arena_begins_anew(void **state)
 }
 
 #define THREADS 2
-#define ROUNDS	2000
+#define ROUNDS  2000
 
 struct filler {
 	struct rs_arena *arena;

@@ -4,7 +4,7 @@
 
 #define SERIALIZERS 16
 #define PRODUCERS   4
-#define EACH	    4000
+#define EACH        4000
 
 struct lane {
 	struct rs_serializer s;
@@ -89,7 +89,7 @@ static void tasks_of_one_serializer_run_one_at_a_time_in_push_order(void **state
 
 	(void)state;
 	lanes_init();
-	assert_int_equal(rs_taskpool_start(&(struct rs_taskpool_config){ .initial = 4 }), 0);
+	assert_int_equal(rs_taskpool_start(&(struct rs_taskpool_config){.initial = 4}), 0);
 	for (int i = 0; i < PRODUCERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, produce, (void *)(intptr_t)i), 0);
 	for (int i = 0; i < PRODUCERS; i++)
@@ -99,7 +99,8 @@ static void tasks_of_one_serializer_run_one_at_a_time_in_push_order(void **state
 	lanes_check(PRODUCERS * EACH / SERIALIZERS);
 }
 
-/* Each task pushes the next one on the next serializer, and one in a batch to itself: pushes from the pool's threads. */
+/* Each task pushes the next one on the next serializer, and one in a batch to itself: pushes from the pool's threads.
+ */
 struct hop {
 	struct rs_task task;
 	int left, at;

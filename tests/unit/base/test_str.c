@@ -40,7 +40,8 @@ static void a_copy_is_terminated_and_independent(void **state)
 
 static void the_nearest_name_is_what_was_meant(void **state)
 {
-	static const char *const names[] = { "max_contacts", "minimum_expiration", "maximum_expiration", "contact", "auth" };
+	static const char *const names[] = {"max_contacts", "minimum_expiration", "maximum_expiration", "contact",
+					    "auth"};
 	size_t n = RS_ARRAY_SIZE(names);
 
 	(void)state;
@@ -53,7 +54,7 @@ static void the_nearest_name_is_what_was_meant(void **state)
 
 static void a_word_near_to_nothing_has_no_suggestion(void **state)
 {
-	static const char *const names[] = { "auth", "contact" };
+	static const char *const names[] = {"auth", "contact"};
 	char longword[300];
 
 	(void)state;

@@ -193,13 +193,16 @@ RS_API struct rs_str ast_sip_rx_auth_username(struct sip_rx_data *rx);
 RS_API void ast_sip_rx_set_auth_username(struct sip_rx_data *rx, struct rs_str username);
 
 /*
- * Answers rx with a bare response (reason empty: the standard phrase) through its transaction. 0 or -1. On the
- * request's serializer.
+ * Answers rx with a bare response (reason empty: the standard phrase) through its transaction. 0 or -1. Any thread, as
+ * ast_sip_send_response.
  */
 RS_API int ast_sip_respond(struct sip_rx_data *rx, unsigned status, struct rs_str reason);
 /* The same, but leaving no transaction (sip_tsx_respond_stateless). */
 RS_API int ast_sip_respond_stateless(struct sip_rx_data *rx, unsigned status, struct rs_str reason);
-/* Answers with tx (sip_tx_response); takes tx over. */
+/*
+ * Answers with tx (sip_tx_response); takes tx over in every case. Any thread: off the request's serializer the answer
+ * is pushed there, and 0 means that it is on its way. Whoever answers later keeps a reference of rx until then.
+ */
 RS_API int ast_sip_send_response(struct sip_rx_data *rx, struct sip_tx_data *tx);
 /* Allow, Supported and Accept as the registered services make them. The slices live until the next (un)register and a quiet point. */
 RS_API void ast_sip_add_allow(struct sip_tx_data *tx);

@@ -1,0 +1,47 @@
+/* What the files of the registrar share: one REGISTER on its way. */
+#ifndef MODULES_REGISTRAR_H
+#define MODULES_REGISTRAR_H
+
+#include "res_sip/location.h"
+#include "res_sip/res_sip.h"
+
+#define REGISTRAR_MAX_URI      511  /* bytes of a Contact URI (section 7 of the reference): memory of a binding */
+#define REGISTRAR_MAX_HOST     255  /* bytes of its host */
+#define REGISTRAR_MAX_PARAMS   512  /* bytes of its header parameters that are kept */
+#define REGISTRAR_MAX_PATH     2048 /* bytes of a Path: it is written in front of every request to the binding */
+#define REGISTRAR_MAX_CONTACTS 64   /* Contacts of one REGISTER: work on the AOR's serializer */
+
+/* One Contact of the request. */
+struct registrar_contact {
+	struct rs_str uri, instance, params;
+	uint32_t expires, reg_id; /* expires: granted seconds; 0: remove */
+	uint16_t q;
+	bool rewritten; /* by rewrite_contact: its address is the packet's source */
+};
+
+/* All of it lives in the message's arena, and as long as the reference of rx. */
+struct registration {
+	struct sip_rx_data *rx;  /* referenced */
+	struct sip_tsx *tsx;     /* referenced */
+	struct ast_sip_aor *aor; /* referenced */
+	struct registrar_contact *contacts;
+	size_t n;
+	bool star;
+	bool has_expires; /* the Expires header was there */
+	uint32_t expires; /* its granted value */
+	struct rs_str path;
+	struct ast_sip_contact_change *changes; /* room for n and for what has to give way */
+	size_t n_changes, room;
+	unsigned status; /* why begin refused; 0: it did not */
+	const char *reason;
+};
+
+/* parse.c: the Contacts, expiry and Path of a REGISTER. 0, or the status to refuse it with. */
+unsigned registrar_parse(struct registration *r);
+/* bind.c: what the request makes of the bindings there are (ast_sip_location_update.begin). */
+int registrar_begin(void *token, const struct ast_sip_contacts *now, const struct ast_sip_contact_change **changes,
+		    size_t *n);
+/* answer.c: the 200 with the contacts there are now. NULL without memory. */
+struct sip_tx_data *registrar_answer(struct registration *r, const struct ast_sip_contacts *contacts);
+
+#endif

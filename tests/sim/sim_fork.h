@@ -38,13 +38,13 @@ _Noreturn void sim_failed(const char *file, int line, const char *fmt, ...) RS_P
 #define sim_check(cond)                                                                                                \
 	do {                                                                                                           \
 		if (!(cond))                                                                                           \
-			sim_failed(__FILE_NAME__, __LINE__, "not true: " #cond);                                       \
+			sim_failed(__FILE_NAME__, __LINE__, "not true: %s", #cond);                                    \
 	} while (0)
 #define sim_check_int(a, b)                                                                                            \
 	do {                                                                                                           \
 		const long long sim_a_ = (long long)(a), sim_b_ = (long long)(b);                                      \
 		if (sim_a_ != sim_b_)                                                                                  \
-			sim_failed(__FILE_NAME__, __LINE__, #a " is %lld, " #b " is %lld", sim_a_, sim_b_);            \
+			sim_failed(__FILE_NAME__, __LINE__, "%s is %lld, %s is %lld", #a, sim_a_, #b, sim_b_);         \
 	} while (0)
 
 #endif

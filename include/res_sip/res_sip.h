@@ -193,6 +193,12 @@ RS_API struct rs_str ast_sip_rx_auth_username(struct sip_rx_data *rx);
 RS_API void ast_sip_rx_set_auth_username(struct sip_rx_data *rx, struct rs_str username);
 
 /*
+ * Whether the host of uri names this server: the address that rx reached, an external address or a domain of a transport, a domain alias;
+ * a tel URI always does. A service's on_rx_request and whatever grew from it.
+ */
+RS_API bool ast_sip_host_is_ours(struct sip_rx_data *rx, const struct sip_uri *uri);
+
+/*
  * Answers rx with a bare response (reason empty: the standard phrase) through its transaction. 0 or -1. Any thread, as
  * ast_sip_send_response.
  */

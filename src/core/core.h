@@ -7,6 +7,7 @@
 
 #include "core/config/load.h"
 #include "res_sip/module.h"
+#include "res_sip/res_sip.h"
 #include "sip/module.h"
 #include "sip/stack.h"
 
@@ -47,9 +48,12 @@ void ast_sip_services_stop(void);
 unsigned ast_sip_services_remove_owned(struct ast_sip_module *module);
 /* Puts back what the last remove_owned of module took out (an unload that was refused). */
 void ast_sip_services_restore_owned(struct ast_sip_module *module);
+/* After a module's unload: forgets what the last remove_owned took out and nobody put back. */
+void ast_sip_services_forget_owned(struct ast_sip_module *module);
 /* Names of registered services in chain order, for `pjsip show services`. */
 void ast_sip_services_each(void (*each)(void *token, const struct sip_module *service), void *token);
 void ast_sip_identifiers_each(void (*each)(void *token, const char *name), void *token);
+void ast_sip_formatters_each(void (*each)(void *token, const struct ast_sip_endpoint_formatter *formatter), void *token);
 /* The modules' order of identifiers from explicit load lines of modules.conf (names like "ip", "username"); copied. Before or after registration. */
 void ast_sip_identifiers_set_load_order(const char *const *names, size_t n);
 /* distributor.c: the transaction user of the stack. */

@@ -30,7 +30,7 @@ static int respond_later(struct sip_tsx *tsx, struct sip_tx_data *tx)
 		errno = ENOMEM;
 		return -1;
 	}
-	late->task = (struct rs_task){ .run = late_answer_run, .name = "answer" };
+	late->task = (struct rs_task){.run = late_answer_run, .name = "answer"};
 	late->tsx = sip_tsx_ref(tsx);
 	late->tx = tx;
 	rs_push(sip_tsx_serializer(tsx), &late->task);

@@ -1,0 +1,286 @@
+/*
+ * Inbound authentication (section 8 of the reference): the design's calls over the registered authenticator, and the
+ * pipeline's stage. Whether a user exists must not show: the artificial endpoint takes the same way as any other.
+ */
+#include "core/pipeline.h"
+#include "core/core.h"
+#include "base/log.h"
+#include "res_sip/security.h"
+#include "sip/writer.h"
+
+#include <errno.h>
+
+/* Text of one challenge: realm and nonce are bounded by the configuration's line length and by buf. */
+#define MAX_CHALLENGE 1024
+
+int ast_sip_requires_authentication(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	int rc = r && r->authenticator ? r->authenticator->requires_authentication(endpoint, rx) : 0;
+
+	ast_sip_registered_leave(r);
+	return rc;
+}
+
+int ast_sip_authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	int rc = r && r->authenticator ? r->authenticator->authenticate_request(endpoint, rx) : 0;
+	int error = errno;
+
+	ast_sip_registered_leave(r);
+	errno = error;
+	return rc;
+}
+
+static int get_challenges(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+			  struct ast_sip_digest_challenge_data *challenges, size_t *n)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	int rc = -1;
+
+	for (size_t i = 0; i < *n; i++)
+		challenges[i] = (struct ast_sip_digest_challenge_data){.size = sizeof(*challenges)};
+	if (r && r->authenticator)
+		rc = r->authenticator->get_authentication_credentials(endpoint, rx, challenges, n);
+	else
+		errno = ENOENT;
+	ast_sip_registered_leave(r);
+	return rc;
+}
+
+int ast_sip_get_authentication_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+					   struct ast_sip_digest_challenge_data *challenge)
+{
+	size_t n = 1;
+
+	if (!challenge || challenge->size != sizeof(*challenge)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (get_challenges(endpoint, rx, challenge, &n))
+		return -1;
+	if (n == 1)
+		return 0;
+	errno = ENOENT;
+	return -1;
+}
+
+/* ---- the challenge ---- */
+
+static int make_nonce(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	int rc = r && r->authenticator && r->authenticator->make_nonce
+			 ? r->authenticator->make_nonce(rx, realm, buf, size)
+			 : ast_sip_nonce_make(rx, realm, buf, size);
+
+	ast_sip_registered_leave(r);
+	return rc;
+}
+
+static void write_param(struct sip_writer *w, const char *name, struct rs_str value)
+{
+	sip_writez(w, name);
+	sip_write_quoted(w, value);
+}
+
+/* Everybody checks the opaque that came back as little as we do; it is there for those who want one. */
+static void write_opaque(struct sip_writer *w, struct rs_str opaque)
+{
+	uint64_t r;
+
+	if (opaque.len) {
+		write_param(w, ",opaque=", opaque);
+		return;
+	}
+	rs_random(&r, sizeof(r));
+	sip_writef(w, ",opaque=\"%016llx\"", (unsigned long long)r);
+}
+
+static int add_challenge(struct sip_tx_data *tx, struct sip_rx_data *rx, const struct ast_sip_digest_challenge_data *c)
+{
+	char text[MAX_CHALLENGE], nonce[256];
+	struct rs_str made = c->nonce;
+	struct sip_writer w;
+	int rc = -1;
+
+	if (!c->realm.len || c->size != sizeof(*c)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!made.len) {
+		if (make_nonce(rx, c->realm, nonce, sizeof(nonce)))
+			return -1;
+		made = rs_str_c(nonce);
+	}
+	sip_writer_init(&w, text, sizeof(text));
+	write_param(&w, "Digest realm=", c->realm);
+	if (c->domain.len)
+		write_param(&w, ",domain=", c->domain);
+	write_param(&w, ",nonce=", made);
+	write_opaque(&w, c->opaque);
+	if (c->stale)
+		sip_writez(&w, ",stale=true");
+	sip_writez(&w, ",algorithm=");
+	sip_write(&w, ast_sip_algorithm_name(c->algorithm));
+	sip_writez(&w, ",qop=\"auth\"");
+	if (sip_writer_ok(&w))
+		rc = sip_tx_add_hdr(tx, SIP_HDR_WWW_AUTHENTICATE, rs_str_n(w.buf, w.len));
+	sip_writer_fini(&w);
+	return rc;
+}
+
+int ast_sip_challenge_request(struct sip_rx_data *rx, const struct ast_sip_digest_challenge_data *challenges, size_t n)
+{
+	struct sip_tx_data *tx;
+
+	if (!n || n > AST_SIP_MAX_CHALLENGES || !sip_rx_tsx(rx)) {
+		errno = EINVAL;
+		return -1;
+	}
+	tx = sip_tx_response(rx, 401, RS_STR_NULL);
+	if (!tx) {
+		errno = ENOMEM;
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (add_challenge(tx, rx, &challenges[i])) {
+			sip_tx_unref(tx);
+			return -1;
+		}
+	}
+	return sip_tsx_respond_stateless(sip_rx_tsx(rx), tx);
+}
+
+static int challenge(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx, bool stale)
+{
+	struct ast_sip_digest_challenge_data challenges[AST_SIP_MAX_CHALLENGES];
+	size_t n = AST_SIP_MAX_CHALLENGES;
+
+	if (get_challenges(endpoint, rx, challenges, &n))
+		return -1;
+	for (size_t i = 0; stale && i < n; i++)
+		challenges[i].stale = true;
+	return ast_sip_challenge_request(rx, challenges, n);
+}
+
+/* ---- the shortcut ---- */
+
+static struct rs_str account_of(struct ast_sip_endpoint *endpoint)
+{
+	return ast_sip_endpoint_is_artificial(endpoint) ? RS_STR_NULL : ast_sip_endpoint_id(endpoint);
+}
+
+/* The nonce that the request answered, for the log. */
+static struct rs_str nonce_of(struct sip_rx_data *rx)
+{
+	const struct sip_auth *auth = sip_msg_auth(sip_rx_msg(rx), SIP_HDR_AUTHORIZATION, 0);
+	const struct sip_param *p = auth ? sip_auth_get(auth, RS_STR("nonce")) : NULL;
+
+	return p ? p->value : RS_STR_NULL;
+}
+
+static enum ast_sip_check_auth_result error(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	ast_sip_request_failed_notice(rx, "Error to authenticate");
+	ast_sip_security_event(AST_SIP_SEC_CHALLENGE_RESPONSE_FAILED, rx, account_of(endpoint), nonce_of(rx));
+	ast_sip_respond_stateless(rx, 500, RS_STR_NULL);
+	return AST_SIP_AUTHENTICATION_ERROR;
+}
+
+static enum ast_sip_check_auth_result failed(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	ast_sip_request_failed_notice(rx, "Failed to authenticate");
+	ast_sip_security_event(AST_SIP_SEC_CHALLENGE_RESPONSE_FAILED, rx, account_of(endpoint), nonce_of(rx));
+	ast_sip_budget_failed(sip_rx_source(rx));
+	if (challenge(endpoint, rx, false)) {
+		ast_sip_respond_stateless(rx, 500, RS_STR_NULL);
+		return AST_SIP_AUTHENTICATION_ERROR;
+	}
+	return AST_SIP_AUTHENTICATION_FAILED;
+}
+
+static enum ast_sip_check_auth_result succeeded(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	ast_sip_rx_set_authenticated(rx);
+	ast_sip_unidentified_forget(sip_rx_source(rx));
+	ast_sip_budget_verified(sip_rx_source(rx));
+	ast_sip_security_event(AST_SIP_SEC_SUCCESSFUL_AUTH, rx, account_of(endpoint), RS_STR_NULL);
+	return AST_SIP_AUTHENTICATION_SUCCESS;
+}
+
+static enum ast_sip_check_auth_result first_challenge(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+						      bool stale)
+{
+	if (!stale)
+		ast_sip_budget_failed(sip_rx_source(rx)); /* until it shows that the address is its own */
+	if (challenge(endpoint, rx, stale))
+		return error(endpoint, rx);
+	ast_sip_security_event(AST_SIP_SEC_CHALLENGE_SENT, rx, account_of(endpoint), RS_STR_NULL);
+	return AST_SIP_AUTHENTICATION_CHALLENGE;
+}
+
+enum ast_sip_check_auth_result ast_sip_check_authentication(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	bool none = !r || !r->authenticator;
+	int required = ast_sip_requires_authentication(endpoint, rx);
+
+	ast_sip_registered_leave(r);
+	if (required < 0)
+		return error(endpoint, rx);
+	if (none || !required)
+		return AST_SIP_AUTHENTICATION_NOT_REQUIRED;
+	if (ast_sip_authenticate_request(endpoint, rx) == 0)
+		return succeeded(endpoint, rx);
+	switch (errno) {
+	case ENOENT:
+		return first_challenge(endpoint, rx, false);
+	case ESTALE:
+		return first_challenge(endpoint, rx, true);
+	case EACCES:
+		return failed(endpoint, rx);
+	default:
+		return error(endpoint, rx);
+	}
+}
+
+/* ---- the pipeline's stage ---- */
+
+/* The pipeline does not let a protected endpoint in because nobody is there to ask: unlike the calls above. */
+static bool unprotected(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	bool options = sip_rx_msg(rx)->method == SIP_METHOD_OPTIONS &&
+		       ast_sip_endpoint_settings(endpoint)->allow_unauthenticated_options;
+
+	if (ast_sip_endpoint_is_artificial(endpoint))
+		return false;
+	return !ast_sip_endpoint_auths(endpoint).n || options ||
+	       ast_sip_own_bool(ast_sip_rx_snapshot(rx), "identify", "allow_without_authenticator", false);
+}
+
+bool ast_sip_authenticate_stage(const struct ast_sip_registered *r, struct sip_rx_data *rx)
+{
+	struct ast_sip_endpoint *endpoint = ast_sip_rx_endpoint(rx);
+
+	if (sip_rx_msg(rx)->method == SIP_METHOD_ACK)
+		return false;
+	if (!r->authenticator) {
+		if (unprotected(endpoint, rx))
+			return false;
+		rs_event(RS_LOG_WARNING, "auth.no_authenticator", RS_FS("endpoint", ast_sip_endpoint_id(endpoint)));
+		ast_sip_respond_stateless(rx, 500, RS_STR_NULL);
+		return true;
+	}
+	switch (ast_sip_check_authentication(endpoint, rx)) {
+	case AST_SIP_AUTHENTICATION_SUCCESS:
+	case AST_SIP_AUTHENTICATION_NOT_REQUIRED:
+		return false;
+	case AST_SIP_AUTHENTICATION_CHALLENGE:
+	case AST_SIP_AUTHENTICATION_FAILED:
+	case AST_SIP_AUTHENTICATION_ERROR:
+		break;
+	}
+	return true;
+}

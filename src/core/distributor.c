@@ -1,0 +1,90 @@
+/*
+ * The transaction user of the stack: one pass of a request through the chain of services, with the core's own stages
+ * (filter, identify, authenticate) at their priorities. Runs on the transaction's serializer.
+ */
+#include "core/pipeline.h"
+#include "core/core.h"
+#include "base/log.h"
+
+static bool run(const struct ast_sip_registered *r, unsigned from, unsigned to, struct sip_rx_data *rx)
+{
+	for (unsigned i = from; i < to; i++) {
+		if (r->rx_request[i]->on_rx_request(rx))
+			return true;
+	}
+	return false;
+}
+
+/* No service took it. */
+static void nobody(struct sip_rx_data *rx)
+{
+	struct sip_msg *msg = sip_rx_msg(rx);
+	struct sip_tx_data *tx;
+
+	if (msg->method == SIP_METHOD_ACK)
+		return;
+	if (msg->to_tag.p) {
+		ast_sip_respond_stateless(rx, 481, RS_STR_NULL);
+		return;
+	}
+	tx = sip_tx_response(rx, 501, RS_STR_NULL);
+	if (!tx)
+		return;
+	ast_sip_add_allow(tx);
+	sip_tsx_respond_stateless(sip_rx_tsx(rx), tx);
+}
+
+static void dispatch(const struct ast_sip_registered *r, struct sip_rx_data *rx)
+{
+	if (run(r, 0, r->before_filter, rx) || ast_sip_filter_request(r, rx) ||
+	    run(r, r->before_filter, r->before_identify, rx))
+		return;
+	if (ast_sip_identify_request(rx)) {
+		ast_sip_respond_stateless(rx, 503, RS_STR_NULL);
+		return;
+	}
+	if (run(r, r->before_identify, r->before_authenticate, rx) || ast_sip_authenticate_stage(r, rx) ||
+	    run(r, r->before_authenticate, r->n_rx_request, rx))
+		return;
+	nobody(rx);
+}
+
+void ast_sip_distributor_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
+{
+	const struct ast_sip_registered *r;
+
+	(void)tsx; /* sip_rx_tsx(rx) */
+	if (!ast_sip_rx_snapshot(rx)) {
+		rs_event(RS_LOG_ERROR, "core.no_memory", RS_FZ("for", "request"));
+		if (sip_rx_msg(rx)->method != SIP_METHOD_ACK)
+			ast_sip_respond_stateless(rx, 503, RS_STR_NULL);
+		return;
+	}
+	r = ast_sip_registered_enter();
+	dispatch(r, rx);
+	ast_sip_registered_leave(r);
+}
+
+void ast_sip_distributor_stray_response(struct sip_rx_data *rx)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+
+	for (unsigned i = 0; i < r->n_rx_response; i++) {
+		if (r->rx_response[i]->on_rx_response(rx))
+			break;
+	}
+	ast_sip_registered_leave(r);
+}
+
+int ast_sip_distributor_tx(struct sip_tx_data *tx)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	bool request = sip_tx_is_request(tx);
+	unsigned n = request ? r->n_tx_request : r->n_tx_response;
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = request ? r->tx_request[i]->on_tx_request(tx) : r->tx_response[i]->on_tx_response(tx);
+	ast_sip_registered_leave(r);
+	return rc;
+}

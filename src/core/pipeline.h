@@ -1,0 +1,55 @@
+/* What the stages of the request pipeline share (section 5 of the reference). */
+#ifndef CORE_PIPELINE_H
+#define CORE_PIPELINE_H
+
+#include "core/registered.h"
+
+/* What the pipeline knows of a request; lives with it. Written on the request's serializer. */
+struct ast_sip_rx_state {
+	struct ast_sip_snapshot *snapshot; /* pinned */
+	struct ast_sip_endpoint *endpoint; /* referenced */
+	struct rs_str auth_username;       /* in the message's arena */
+	bool authenticated;
+};
+
+int ast_sip_rx_state_start(void); /* takes the slot; 0 or -1 */
+void ast_sip_rx_state_stop(void);
+/* Made when first asked for; NULL without memory. */
+struct ast_sip_rx_state *ast_sip_rx_state_get(struct sip_rx_data *rx);
+void ast_sip_rx_set_authenticated(struct sip_rx_data *rx);
+
+/* filter.c: what is refused before anybody is asked who he is. true: answered. */
+bool ast_sip_filter_request(const struct ast_sip_registered *r, struct sip_rx_data *rx);
+/* media.c: 415 and 406 for an INVITE that no service handles. true: answered. */
+bool ast_sip_filter_media(struct sip_rx_data *rx);
+/* identify.c: afterwards rx has its endpoint, the artificial one for a stranger. -1: no memory. */
+int ast_sip_identify_request(struct sip_rx_data *rx);
+/* authenticate.c: true: answered. */
+bool ast_sip_authenticate_stage(const struct ast_sip_registered *r, struct sip_rx_data *rx);
+
+/* unidentified.c (section 10 of the reference). */
+void ast_sip_unidentified_seen(struct sip_rx_data *rx);          /* counts, and logs when it is time */
+void ast_sip_unidentified_forget(const struct sip_addr *source); /* it identified or authenticated */
+void ast_sip_unidentified_clear(void);
+/* Drops entries that are older than four times the period. */
+void ast_sip_unidentified_prune(void);
+
+/* security.c: NOTICE with an addition to the reason. */
+void ast_sip_request_failed_notice_more(struct sip_rx_data *rx, const char *reason, const char *more);
+
+/* budget.c */
+struct ast_sip_snapshot;
+void ast_sip_budget_configure(struct ast_sip_snapshot *s);
+void ast_sip_budget_failed(const struct sip_addr *peer); /* an answer that is no success goes to peer */
+void ast_sip_budget_clear(void);
+/* overload.c */
+void ast_sip_overload_configure(struct ast_sip_snapshot *s);
+
+/* nonce.c: the core's own. 0 or -1. */
+int ast_sip_nonce_start(void);
+int ast_sip_nonce_make(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size);
+
+/* work.c: whether tasks are taken (between start and stop). */
+void ast_sip_work_open(bool open);
+
+#endif

@@ -1,0 +1,476 @@
+/* The life of a stream connection: accepted or dialled, its deadlines, its one close. */
+#include "sip/transport/conn.h"
+
+#include "base/log.h"
+#include "sip/transport/tp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CONN_MAGIC 0x434f4e4eu
+
+struct sip_conn *sip_conn_ref(struct sip_conn *c)
+{
+	if (c->magic != CONN_MAGIC)
+		abort();
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+static void conn_release(struct rs_serializer *s)
+{
+	struct sip_conn *c = rs_container_of(s, struct sip_conn, serializer);
+
+	c->magic = 0;
+	free(c->buf);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+	sip_tp_alive(-1);
+}
+
+void sip_conn_unref(struct sip_conn *c)
+{
+	if (c->magic != CONN_MAGIC)
+		abort();
+	if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
+		rs_serializer_unref(&c->serializer);
+}
+
+static void conn_closed(struct sip_sock *s, void *token)
+{
+	struct sip_conn *c = token;
+
+	(void)s;
+	if (c->ops->filter_close)
+		c->ops->filter_close(c);
+	sip_conn_unref(c);
+}
+
+static void timer_hold(struct rs_timer *t, bool on)
+{
+	struct sip_conn *c = rs_container_of(t, struct sip_conn, timer);
+
+	if (on)
+		sip_conn_ref(c);
+	else
+		sip_conn_unref(c);
+}
+
+/* ---- deadlines ---- */
+
+static int64_t load(_Atomic int64_t *v)
+{
+	return atomic_load_explicit(v, memory_order_relaxed);
+}
+
+static void store(_Atomic int64_t *v, int64_t value)
+{
+	atomic_store_explicit(v, value, memory_order_relaxed);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* RFC 5626 section 3.5.1, from our side. */
+static int64_t keep_alive(struct sip_conn *c, int64_t now)
+{
+	int64_t every = sip_tp.limits.keep_alive_us;
+
+	if (!every)
+		return INT64_MAX;
+	if (now >= load(&c->keep_alive_us) + every) {
+		store(&c->keep_alive_us, now);
+		sip_conn_send(c, RS_STR("\r\n\r\n"), NULL);
+	}
+	return load(&c->keep_alive_us) + every;
+}
+
+/* When to look again, or -1: it was closed. */
+static int64_t open_deadlines(struct sip_conn *c, int64_t now)
+{
+	const struct sip_tp_limits *lim = &sip_tp.limits;
+	int64_t half = load(&c->half_us), idle = load(&c->active_us) + lim->idle_us, next;
+
+	if (half && now >= half + lim->half_open_us) {
+		sip_conn_close(c, ETIMEDOUT, "half open");
+		return -1;
+	}
+	if (now >= idle) {
+		sip_conn_close(c, ETIMEDOUT, "idle");
+		return -1;
+	}
+	/* Half a message that begins later than now is due later than that: nobody needs to move the timer for it. */
+	next = earlier(idle, (half ? half : now) + lim->half_open_us);
+	return earlier(next, keep_alive(c, now));
+}
+
+static void timer_fire(struct rs_timer *t)
+{
+	struct sip_conn *c = rs_container_of(t, struct sip_conn, timer);
+	int64_t now = rs_now_us(), next;
+	enum sip_conn_state state;
+
+	pthread_mutex_lock(&c->lock);
+	state = c->state;
+	pthread_mutex_unlock(&c->lock);
+	switch (state) {
+	case SIP_CONN_CONNECTING:
+		next = load(&c->active_us) + sip_tp.limits.connect_us;
+		if (now >= next) {
+			sip_conn_close(c, ETIMEDOUT, "connect");
+			return;
+		}
+		break;
+	case SIP_CONN_OPEN:
+		next = open_deadlines(c, now);
+		if (next < 0)
+			return;
+		break;
+	case SIP_CONN_LINGER:
+		sip_conn_close(c, ECONNABORTED, "lingered");
+		return;
+	default:
+		return;
+	}
+	rs_timer_start(t, next - now);
+}
+
+/* ---- made ---- */
+
+static struct sip_conn *conn_new(struct sip_listener *l, struct sip_sock *sock, const struct sip_addr *remote,
+				 bool inbound)
+{
+	struct sip_conn *c = calloc(1, sizeof(*c));
+	int64_t now = rs_now_us();
+
+	if (!c)
+		return NULL;
+	c->magic = CONN_MAGIC;
+	atomic_init(&c->refs, 1); /* the socket's */
+	c->ops = l->ops;
+	c->listener = l;
+	c->sock = sock;
+	c->remote = *remote;
+	c->inbound = inbound;
+	c->state = inbound ? SIP_CONN_OPEN : SIP_CONN_CONNECTING;
+	c->tail = &c->head;
+	pthread_mutex_init(&c->lock, NULL);
+	atomic_init(&c->active_us, now);
+	atomic_init(&c->half_us, inbound ? now : 0);
+	atomic_init(&c->keep_alive_us, now);
+	rs_serializer_init(&c->serializer, "connection", conn_release);
+	rs_timer_init(&c->timer, "connection deadline", &c->serializer, timer_fire, timer_hold, NULL);
+	sock->token = c;
+	sock->ready = sip_conn_ready;
+	sock->closed = conn_closed;
+	sip_tp_alive(1);
+	return c;
+}
+
+static void log_conn(enum rs_log_level level, const char *event, const struct sip_conn *c, const char *why)
+{
+	char remote[SIP_ADDR_TEXT];
+
+	rs_event(level, event, RS_FZ("protocol", sip_transport_name(c->ops->type)),
+		 RS_FZ("remote", sip_addr_text(&c->remote, true, remote)), RS_FS("transport", c->listener->name),
+		 RS_FZ("direction", c->inbound ? "in" : "out"), RS_FZ("reason", why));
+}
+
+static int64_t first_deadline(const struct sip_conn *c)
+{
+	const struct sip_tp_limits *lim = &sip_tp.limits;
+	int64_t first = earlier(earlier(lim->half_open_us, lim->idle_us), c->inbound ? INT64_MAX : lim->connect_us);
+
+	return lim->keep_alive_us ? earlier(first, lim->keep_alive_us) : first;
+}
+
+/* Before the tables have it. */
+static void conn_begin(struct sip_conn *c)
+{
+	atomic_fetch_add_explicit(&c->listener->connections, 1, memory_order_relaxed);
+	log_conn(RS_LOG_DEBUG, "connection.open", c, c->inbound ? "accepted" : "dialled");
+}
+
+static void conn_arm(struct sip_conn *c)
+{
+	pthread_mutex_lock(&c->lock);
+	sip_conn_arm_locked(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void refused_closed(struct sip_sock *s, void *token)
+{
+	(void)s;
+	(void)token;
+	sip_tp_alive(-1);
+}
+
+static void refuse(struct sip_sock *sock)
+{
+	sock->token = NULL;
+	sock->closed = refused_closed;
+	sip_tp_alive(1);
+	sip_tp.net->close(sock);
+}
+
+/* A flood of connections must not become a flood of log lines: one a second, with how many it stands for. */
+static void log_refused(const struct sip_listener *l, const struct sip_addr *remote, const char *why)
+{
+	static _Atomic int64_t second;
+	static _Atomic uint32_t since;
+	int64_t now = rs_now_us() / 1000000, at = atomic_load_explicit(&second, memory_order_relaxed);
+	char text[SIP_ADDR_TEXT];
+	uint32_t n = atomic_fetch_add_explicit(&since, 1, memory_order_relaxed) + 1;
+
+	if (at == now || !atomic_compare_exchange_strong(&second, &at, now))
+		return;
+	atomic_store_explicit(&since, 0, memory_order_relaxed);
+	rs_event(RS_LOG_WARNING, "connection.refused", RS_FZ("remote", sip_addr_text(remote, true, text)),
+		 RS_FS("transport", l->name), RS_FZ("reason", why), RS_FI("count", n));
+}
+
+void sip_conn_accepted(struct sip_listener *l, struct sip_sock *sock, const struct sip_addr *remote)
+{
+	bool (*trusted)(const struct sip_addr *) = sip_stack_config()->peer_trusted;
+	bool exempt = trusted && trusted(remote);
+	enum sip_conn_admit admit = sip_conn_count_add(remote, !exempt);
+	struct sip_conn *c;
+
+	if (admit != SIP_CONN_OK) {
+		atomic_fetch_add_explicit(&sip_listener_stat(l)->refused, 1, memory_order_relaxed);
+		log_refused(l, remote, admit == SIP_CONN_TOO_MANY ? "max_connections" : "max_connections_per_peer");
+		refuse(sock);
+		return;
+	}
+	c = conn_new(l, sock, remote, true);
+	if (!c) {
+		sip_conn_count_remove(remote);
+		refuse(sock);
+		return;
+	}
+	if (sip_tp.net->local(sock, &c->local))
+		c->local = l->bound;
+	c->local.port = l->bound.port;
+	sip_conn_ref(c); /* once it is in the table, others may close it */
+	rs_timer_start(&c->timer, first_deadline(c));
+	conn_begin(c);
+	if (sip_conn_table_add(c, NULL))
+		sip_conn_close(c, ENOMEM, "no memory");
+	else
+		conn_arm(c);
+	/* The listener may have been closed, connections included, since it was accepted. */
+	if (!atomic_load_explicit(&sip_tp.running, memory_order_acquire))
+		sip_conn_close(c, ESHUTDOWN, "stop");
+	sip_conn_unref(c);
+}
+
+int sip_conn_dial(struct sip_listener *l, const struct sip_addr *remote, struct sip_conn **out)
+{
+	struct sip_sock_opts opts = l->opts;
+	struct sip_conn *c, *existing = NULL;
+	struct sip_sock *sock;
+	int error;
+
+	if (!atomic_load_explicit(&sip_tp.running, memory_order_acquire))
+		return ESHUTDOWN;
+	if (sip_conn_count_add(remote, false) != SIP_CONN_OK)
+		return EMFILE;
+	opts.bind = l->bound;
+	opts.bind.port = 0;
+	if (l->wildcard)
+		opts.bind.family = 0;
+	error = sip_tp.net->tcp_connect(sip_tp.net_token, &opts, remote, &sock);
+	if (error) {
+		sip_conn_count_remove(remote);
+		return error;
+	}
+	c = conn_new(l, sock, remote, false);
+	if (!c) {
+		sip_conn_count_remove(remote);
+		refuse(sock);
+		return ENOMEM;
+	}
+	c->local = l->bound;
+	if (l->wildcard)
+		(void)sip_source_for(remote, &c->local);
+	c->local.port = l->bound.port;
+	sip_conn_ref(c); /* the caller's */
+	rs_timer_start(&c->timer, first_deadline(c));
+	conn_begin(c);
+	error = sip_conn_table_add(c, &existing);
+	if (!error) {
+		conn_arm(c);
+		*out = c;
+		return 0;
+	}
+	sip_conn_close(c, error, "not needed");
+	sip_conn_unref(c);
+	*out = existing;
+	return error == EEXIST ? 0 : error;
+}
+
+void sip_conn_info(const struct sip_conn *c, struct sip_flow_info *out)
+{
+	*out = (struct sip_flow_info){.type = c->ops->type,
+				      .local = c->local,
+				      .remote = c->remote,
+				      .listener = c->listener->name,
+				      .inbound = c->inbound};
+}
+
+/* ---- closed ---- */
+
+static void run_close(struct rs_task *t)
+{
+	struct sip_conn *c = rs_container_of(t, struct sip_conn, close_task);
+
+	rs_timer_stop(&c->timer);
+	sip_conn_unref(c);
+}
+
+void sip_conn_close(struct sip_conn *c, int error, const char *why)
+{
+	struct sip_flow_watch *watches;
+	struct sip_conn_out *queue = NULL;
+	bool close_now;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->state == SIP_CONN_CLOSED) {
+		pthread_mutex_unlock(&c->lock);
+		return;
+	}
+	c->state = SIP_CONN_CLOSED;
+	c->error = error ? error : ECONNRESET;
+	watches = c->watches;
+	c->watches = NULL;
+	/* A writer at work has the queue and the socket: it finishes this when it comes back. */
+	close_now = !c->writing;
+	if (close_now) {
+		queue = c->head;
+		c->head = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	sip_conn_ref(c); /* the task's */
+	sip_conn_table_remove(c);
+	sip_conn_count_remove(&c->remote);
+	atomic_fetch_sub_explicit(&c->listener->connections, 1, memory_order_relaxed);
+	log_conn(RS_LOG_DEBUG, "connection.closed", c, why);
+	c->close_task.run = run_close;
+	c->close_task.name = "connection close";
+	rs_push(&c->serializer, &c->close_task);
+	sip_conn_fail_queue(queue, c->error);
+	sip_watches_fire(watches);
+	if (close_now)
+		sip_tp.net->close(c->sock);
+}
+
+static void run_linger(struct rs_task *t)
+{
+	struct sip_conn *c = rs_container_of(t, struct sip_conn, linger_task);
+
+	rs_timer_start(&c->timer, sip_tp.limits.linger_us);
+	sip_conn_unref(c);
+}
+
+void sip_conn_linger(struct sip_conn *c)
+{
+	bool was_open;
+
+	pthread_mutex_lock(&c->lock);
+	was_open = c->state == SIP_CONN_OPEN;
+	if (was_open)
+		c->state = SIP_CONN_LINGER;
+	pthread_mutex_unlock(&c->lock);
+	if (!was_open)
+		return;
+	sip_conn_table_hide(c);
+	sip_conn_ref(c);
+	c->linger_task.run = run_linger;
+	c->linger_task.name = "connection linger";
+	rs_push(&c->serializer, &c->linger_task);
+}
+
+void sip_conns_close(struct sip_listener *l)
+{
+	uint32_t at = 0;
+	struct sip_conn *c;
+
+	while ((c = sip_conn_table_next(&at))) {
+		if (!l || c->listener == l)
+			sip_conn_close(c, ESHUTDOWN, "listener closed");
+		sip_conn_unref(c);
+	}
+}
+
+/* ---- readiness ---- */
+
+void sip_conn_arm_locked(struct sip_conn *c)
+{
+	unsigned events = 0;
+
+	if (c->state == SIP_CONN_CLOSED)
+		return;
+	if (c->state != SIP_CONN_CONNECTING && !c->reading)
+		events |= SIP_SOCK_READ;
+	if (c->state == SIP_CONN_CONNECTING || c->want_write)
+		events |= SIP_SOCK_WRITE;
+	if (events)
+		(void)sip_tp.net->arm(c->sock, events);
+}
+
+/* The lock is held, and given back. */
+static void connected_unlock(struct sip_conn *c)
+{
+	int error = sip_tp.net->connect_result(c->sock);
+
+	if (error) {
+		pthread_mutex_unlock(&c->lock);
+		sip_conn_close(c, error, "connect failed");
+		return;
+	}
+	c->state = SIP_CONN_OPEN;
+	store(&c->active_us, rs_now_us());
+	c->writing = true;
+	sip_conn_write_unlock(c);
+	pthread_mutex_lock(&c->lock);
+	sip_conn_arm_locked(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void sip_conn_ready(struct sip_sock *s, unsigned events)
+{
+	struct sip_conn *c = s->token;
+	bool read;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->state == SIP_CONN_CLOSED) {
+		pthread_mutex_unlock(&c->lock);
+		return;
+	}
+	if (c->state == SIP_CONN_CONNECTING) {
+		connected_unlock(c);
+		return;
+	}
+	read = (events & SIP_SOCK_READ) && !c->reading;
+	if (read)
+		c->reading = true;
+	if (events & SIP_SOCK_WRITE)
+		c->want_write = false;
+	if (c->head && !c->writing && !c->want_write) {
+		c->writing = true;
+		sip_conn_write_unlock(c);
+	} else {
+		pthread_mutex_unlock(&c->lock);
+	}
+	if (read)
+		sip_conn_read(c);
+	/* Everything that was read is pushed: others may read on while this thread works. */
+	pthread_mutex_lock(&c->lock);
+	if (read)
+		c->reading = false;
+	sip_conn_arm_locked(c);
+	pthread_mutex_unlock(&c->lock);
+	rs_push_flush();
+}

@@ -1,0 +1,544 @@
+/*
+ * The table of transactions: shards with a lock each, chosen by a keyed hash, so that neither calls nor peers wait for each
+ * other and nobody can aim at one chain.
+ */
+#include "sip/transaction/tsx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SHARDS        256
+#define FIRST_BUCKETS 16
+/* Completed records freed in one go under the lock, so that readers of the shard are not held up. */
+#define SWEEP_MAX 256
+/* Most transactions by default: memory that peers can make us hold. */
+#define DEFAULT_MAX_TRANSACTIONS 2000000u
+
+struct shard {
+	pthread_mutex_t lock;
+	struct tsx_entry **buckets;
+	uint32_t n_buckets, n;
+	struct tsx_completed *oldest, **newest;
+	bool armed;
+	struct rs_serializer serializer; /* of the timer */
+	struct rs_timer timer;
+	struct rs_task arm;
+	struct tsx_counters counters;
+};
+
+/* Not from the heap: a pool thread may still look at a shard's serializer when the layer has stopped. */
+static struct shard shards[SHARDS];
+static bool started;
+static _Atomic uint32_t live;
+
+static struct shard *shard_of(uint64_t hash)
+{
+	return &shards[hash >> 56];
+}
+
+static struct tsx_entry **bucket_of(const struct shard *s, uint64_t hash)
+{
+	return &s->buckets[hash & (s->n_buckets - 1)];
+}
+
+/* ---- the limit and the figures ---- */
+
+bool tsx_table_take(void)
+{
+	const struct sip_stack_config *config = sip_stack_config();
+	uint32_t max = config && config->max_transactions ? config->max_transactions : DEFAULT_MAX_TRANSACTIONS;
+
+	if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < max)
+		return true;
+	tsx_table_give();
+	return false;
+}
+
+void tsx_table_give(void)
+{
+	atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+}
+
+static void count(_Atomic uint64_t *counter, int by)
+{
+	atomic_fetch_add_explicit(counter, (uint64_t)(int64_t)by, memory_order_relaxed);
+}
+
+void tsx_table_count(uint64_t hash, size_t counter_offset)
+{
+	count((_Atomic uint64_t *)(void *)((char *)&shard_of(hash)->counters + counter_offset), 1);
+}
+
+void tsx_table_stats(struct sip_tsx_stats *out)
+{
+	*out = (struct sip_tsx_stats){ 0 };
+	for (int i = 0; i < SHARDS; i++) {
+		struct tsx_counters *c = &shards[i].counters;
+		uint64_t completed = atomic_load_explicit(&c->completed, memory_order_relaxed);
+
+		out->server_now += completed + atomic_load_explicit(&c->server, memory_order_relaxed);
+		out->client_now += atomic_load_explicit(&c->client, memory_order_relaxed);
+		out->completed_now += completed;
+		out->created += atomic_load_explicit(&c->created, memory_order_relaxed);
+		out->absorbed += atomic_load_explicit(&c->absorbed, memory_order_relaxed);
+		out->timeouts += atomic_load_explicit(&c->timeouts, memory_order_relaxed);
+		out->stray_responses += atomic_load_explicit(&c->strays, memory_order_relaxed);
+		out->refused += atomic_load_explicit(&c->refused, memory_order_relaxed);
+	}
+}
+
+/* ---- chains; the lock is held ---- */
+
+static bool same_key(const struct tsx_entry *e, const struct tsx_key *key)
+{
+	struct rs_str mine = rs_str_n(e->key, e->key_len);
+
+	/* Branches and hosts are compared without case; what RFC 2543 compares has case. */
+	return mine.len && mine.p[0] == '=' ? rs_str_eq(mine, key->text) : rs_str_ieq(mine, key->text);
+}
+
+static bool same_method(const struct tsx_entry *e, const struct tsx_key *key)
+{
+	return key->method == TSX_METHOD_ANY ? e->method != SIP_METHOD_CANCEL : e->method == key->method;
+}
+
+static struct tsx_entry *find(const struct shard *s, const struct tsx_key *key, bool client)
+{
+	for (struct tsx_entry *e = *bucket_of(s, key->hash); e; e = e->next)
+		if (e->hash == key->hash && (e->kind == TSX_KIND_CLIENT) == client && same_method(e, key) &&
+		    same_key(e, key))
+			return e;
+	return NULL;
+}
+
+static void found(struct tsx_entry *e, struct tsx_found *out)
+{
+	if (e->kind != TSX_KIND_COMPLETED) {
+		out->tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
+		return;
+	}
+	out->completed = true;
+	out->answer = rs_container_of(e, struct tsx_completed, entry)->tx;
+	if (out->answer)
+		sip_tx_ref(out->answer);
+}
+
+static void grow(struct shard *s)
+{
+	uint32_t n = s->n_buckets * 2;
+	struct tsx_entry **buckets = calloc(n, sizeof(struct tsx_entry *));
+
+	if (!buckets)
+		return; /* longer chains, nothing worse */
+	for (uint32_t i = 0; i < s->n_buckets; i++) {
+		struct tsx_entry *e = s->buckets[i], *next;
+
+		for (; e; e = next) {
+			next = e->next;
+			e->next = buckets[e->hash & (n - 1)];
+			buckets[e->hash & (n - 1)] = e;
+		}
+	}
+	free(s->buckets);
+	s->buckets = buckets;
+	s->n_buckets = n;
+}
+
+static _Atomic uint64_t *counter_of(struct shard *s, const struct tsx_entry *e)
+{
+	return e->kind == TSX_KIND_CLIENT   ? &s->counters.client
+	       : e->kind == TSX_KIND_SERVER ? &s->counters.server
+					    : &s->counters.completed;
+}
+
+static void link_entry(struct shard *s, struct tsx_entry *e)
+{
+	struct tsx_entry **bucket;
+
+	if (s->n >= s->n_buckets)
+		grow(s);
+	bucket = bucket_of(s, e->hash);
+	e->next = *bucket;
+	*bucket = e;
+	s->n++;
+	count(counter_of(s, e), 1);
+}
+
+static bool unlink_entry(struct shard *s, struct tsx_entry *entry)
+{
+	for (struct tsx_entry **p = bucket_of(s, entry->hash); *p; p = &(*p)->next) {
+		if (*p != entry)
+			continue;
+		*p = entry->next;
+		s->n--;
+		count(counter_of(s, entry), -1);
+		return true;
+	}
+	return false;
+}
+
+/* ---- transactions ---- */
+
+int tsx_table_set_key(struct sip_tsx *tsx, const struct tsx_key *key)
+{
+	char *copy = tsx->key_mem;
+
+	if (key->text.len > sizeof(tsx->key_mem)) {
+		copy = malloc(key->text.len);
+		if (!copy)
+			return ENOMEM;
+	}
+	memcpy(copy, key->text.p, key->text.len);
+	tsx->entry.key = copy;
+	tsx->entry.key_len = (uint16_t)key->text.len;
+	tsx->entry.hash = key->hash;
+	tsx->entry.method = key->method;
+	return 0;
+}
+
+bool tsx_table_find(const struct tsx_key *key, bool client, struct tsx_found *out)
+{
+	struct shard *s = shard_of(key->hash);
+	struct tsx_entry *e;
+
+	*out = (struct tsx_found){ 0 };
+	pthread_mutex_lock(&s->lock);
+	e = find(s, key, client);
+	if (e)
+		found(e, out);
+	pthread_mutex_unlock(&s->lock);
+	return e;
+}
+
+bool tsx_table_find_or_insert(const struct tsx_key *key, struct tsx_found *out, bool *made,
+			      struct sip_tsx *(*make)(void *token), void *token)
+{
+	struct shard *s = shard_of(key->hash);
+	struct tsx_entry *e;
+
+	*out = (struct tsx_found){ 0 };
+	*made = false;
+	pthread_mutex_lock(&s->lock);
+	e = find(s, key, false);
+	if (!e) {
+		struct sip_tsx *tsx = make(token);
+
+		if (tsx) {
+			*made = tsx->listed = true;
+			e = &tsx->entry;
+			link_entry(s, e);
+			count(&s->counters.created, 1);
+		}
+	}
+	if (e)
+		found(e, out);
+	pthread_mutex_unlock(&s->lock);
+	return e;
+}
+
+bool tsx_table_insert(struct sip_tsx *tsx)
+{
+	struct tsx_key key = { .text = rs_str_n(tsx->entry.key, tsx->entry.key_len),
+			       .hash = tsx->entry.hash,
+			       .method = tsx->entry.method };
+	struct shard *s = shard_of(tsx->entry.hash);
+	bool free_key;
+
+	pthread_mutex_lock(&s->lock);
+	free_key = !find(s, &key, tsx->entry.kind == TSX_KIND_CLIENT);
+	if (free_key) {
+		link_entry(s, &tsx->entry);
+		count(&s->counters.created, 1);
+		tsx->listed = true;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return free_key;
+}
+
+bool tsx_table_remove(struct sip_tsx *tsx)
+{
+	struct shard *s = shard_of(tsx->entry.hash);
+	bool was;
+
+	pthread_mutex_lock(&s->lock);
+	was = tsx->listed && unlink_entry(s, &tsx->entry);
+	tsx->listed = false;
+	pthread_mutex_unlock(&s->lock);
+	if (was)
+		tsx_table_give();
+	return was;
+}
+
+/* ---- completed ones ---- */
+
+static void free_completed(struct tsx_completed *c)
+{
+	while (c) {
+		struct tsx_completed *later = c->later;
+
+		sip_tx_unref(c->tx);
+		free(c);
+		tsx_table_give();
+		c = later;
+	}
+}
+
+/* Takes out what is due (INT64_MAX: all), a bounded number; they are chained by later. */
+static struct tsx_completed *take_due(struct shard *s, int64_t now, bool *more)
+{
+	struct tsx_completed *first = s->oldest, **p = &first;
+	int n = 0;
+
+	while (*p && (*p)->due_us <= now && n++ < SWEEP_MAX) {
+		unlink_entry(s, &(*p)->entry);
+		p = &(*p)->later;
+	}
+	s->oldest = *p;
+	if (!s->oldest)
+		s->newest = &s->oldest;
+	*p = NULL;
+	*more = s->oldest && s->oldest->due_us <= now;
+	return first;
+}
+
+static void sweep(struct rs_timer *t)
+{
+	struct shard *s = rs_container_of(t, struct shard, timer);
+	int64_t now = rs_now_us(), next = 0;
+	bool more = true;
+
+	while (more) {
+		struct tsx_completed *due;
+
+		pthread_mutex_lock(&s->lock);
+		due = take_due(s, now, &more);
+		next = s->oldest ? s->oldest->due_us : 0;
+		s->armed = next != 0;
+		pthread_mutex_unlock(&s->lock);
+		free_completed(due);
+	}
+	if (next)
+		rs_timer_start(&s->timer, next - now);
+}
+
+static void arm(struct rs_task *task)
+{
+	struct shard *s = rs_container_of(task, struct shard, arm);
+	int64_t due;
+
+	pthread_mutex_lock(&s->lock);
+	due = s->oldest ? s->oldest->due_us : 0;
+	s->armed = due != 0;
+	pthread_mutex_unlock(&s->lock);
+	if (due)
+		rs_timer_start(&s->timer, due - rs_now_us());
+}
+
+static struct tsx_completed *completed_new(const struct tsx_entry *key, struct sip_tx_data *tx, int64_t keep_us)
+{
+	struct tsx_completed *c = malloc(sizeof(*c) + key->key_len);
+
+	if (!c)
+		return NULL;
+	c->entry = *key;
+	c->entry.kind = TSX_KIND_COMPLETED;
+	c->entry.key = (char *)(c + 1);
+	memcpy(c + 1, key->key, key->key_len);
+	c->later = NULL;
+	c->due_us = rs_now_us() + keep_us;
+	c->tx = NULL;
+	if (tx && tx->sealed) {
+		c->tx = tx_reduce(tx);
+		if (!c->tx) {
+			free(c);
+			return NULL;
+		}
+	}
+	return c;
+}
+
+static void queue_completed(struct shard *s, struct tsx_completed *c)
+{
+	link_entry(s, &c->entry);
+	*s->newest = c;
+	s->newest = &c->later;
+	if (!s->armed) {
+		s->armed = true;
+		rs_push(&s->serializer, &s->arm);
+	}
+}
+
+bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t keep_us)
+{
+	struct shard *s = shard_of(tsx->entry.hash);
+	struct tsx_completed *c = completed_new(&tsx->entry, tx, keep_us);
+	bool was;
+
+	if (!c)
+		return tsx_table_remove(tsx);
+	pthread_mutex_lock(&s->lock);
+	was = tsx->listed && unlink_entry(s, &tsx->entry);
+	tsx->listed = false;
+	if (was)
+		queue_completed(s, c);
+	pthread_mutex_unlock(&s->lock);
+	if (!was) {
+		sip_tx_unref(c->tx);
+		free(c);
+	}
+	return was;
+}
+
+bool tsx_table_add_completed(const struct tsx_key *key, struct sip_tx_data *tx, int64_t keep_us)
+{
+	struct tsx_entry entry = { .hash = key->hash,
+				   .key = key->text.p,
+				   .key_len = (uint16_t)key->text.len,
+				   .method = key->method };
+	struct shard *s = shard_of(key->hash);
+	struct tsx_completed *c;
+	bool added = false;
+
+	if (!tsx_table_take())
+		return false;
+	c = completed_new(&entry, tx, keep_us);
+	if (c) {
+		pthread_mutex_lock(&s->lock);
+		added = !find(s, key, false);
+		if (added) {
+			queue_completed(s, c);
+			count(&s->counters.created, 1);
+		}
+		pthread_mutex_unlock(&s->lock);
+	}
+	if (added)
+		return true;
+	if (c)
+		sip_tx_unref(c->tx);
+	free(c);
+	tsx_table_give();
+	return false;
+}
+
+size_t tsx_table_completed_size(const struct tsx_key *key)
+{
+	struct shard *s = shard_of(key->hash);
+	struct tsx_entry *e;
+	size_t size = 0;
+
+	pthread_mutex_lock(&s->lock);
+	e = find(s, key, false);
+	if (e && e->kind == TSX_KIND_COMPLETED) {
+		struct tsx_completed *c = rs_container_of(e, struct tsx_completed, entry);
+
+		size = sizeof(*c) + e->key_len + (c->tx ? tx_reduced_size(c->tx) : 0);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return size;
+}
+
+/* ---- life ---- */
+
+static void stays(struct rs_serializer *s)
+{
+	(void)s;
+}
+
+static void shard_init(struct shard *s)
+{
+	pthread_mutex_init(&s->lock, NULL);
+	s->newest = &s->oldest;
+	rs_serializer_init(&s->serializer, "transaction.completed", stays);
+	rs_timer_init(&s->timer, "Timer J", &s->serializer, sweep, NULL, NULL);
+	s->arm.run = arm;
+	s->arm.name = "transaction.arm";
+}
+
+static void free_buckets(void)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		free(shards[i].buckets);
+		shards[i].buckets = NULL;
+		shards[i].n_buckets = 0;
+	}
+}
+
+int tsx_table_start(void)
+{
+	for (int i = 0; i < SHARDS && !started; i++)
+		shard_init(&shards[i]);
+	started = true;
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *s = &shards[i];
+
+		s->buckets = calloc(FIRST_BUCKETS, sizeof(struct tsx_entry *));
+		if (!s->buckets) {
+			free_buckets();
+			return ENOMEM;
+		}
+		s->n_buckets = FIRST_BUCKETS;
+		memset(&s->counters, 0, sizeof(s->counters));
+	}
+	atomic_store(&live, 0);
+	return 0;
+}
+
+static struct sip_tsx *any_transaction(struct shard *s)
+{
+	struct sip_tsx *tsx = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	for (uint32_t i = 0; i < s->n_buckets && !tsx; i++)
+		for (struct tsx_entry *e = s->buckets[i]; e && !tsx; e = e->next)
+			if (e->kind != TSX_KIND_COMPLETED)
+				tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
+	pthread_mutex_unlock(&s->lock);
+	return tsx;
+}
+
+static int stop_timer(void *data)
+{
+	struct shard *s = data;
+
+	rs_timer_stop(&s->timer);
+	return 0;
+}
+
+static void empty_shard(struct shard *s)
+{
+	bool more = true;
+
+	while (more) {
+		struct tsx_completed *due;
+
+		pthread_mutex_lock(&s->lock);
+		due = take_due(s, INT64_MAX, &more);
+		pthread_mutex_unlock(&s->lock);
+		free_completed(due);
+	}
+}
+
+void tsx_table_end_all(void (*end)(struct sip_tsx *tsx))
+{
+	struct sip_tsx *tsx;
+
+	for (int i = 0; i < SHARDS; i++) {
+		while ((tsx = any_transaction(&shards[i]))) {
+			end(tsx);
+			sip_tsx_unref(tsx);
+		}
+	}
+}
+
+void tsx_table_stop(void)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *s = &shards[i];
+
+		empty_shard(s);
+		if (rs_call(&s->serializer, stop_timer, s, NULL, "transaction.stop", NULL))
+			stop_timer(s);
+		s->armed = false;
+	}
+	free_buckets();
+}

@@ -44,7 +44,7 @@ static void init_block(struct sip_rx_data *rx, size_t total, size_t buf)
 	atomic_init(&rx->overrides, NULL);
 	memset(rx->slots, 0, sizeof(rx->slots));
 	rs_arena_init(&rx->arena, rx->mem, (size_t)(rx->buf - (char *)rx->mem), SIP_MAX_ARENA);
-	memset(&rx->msg, 0, sizeof(rx->msg));
+	/* The parse clears msg. */
 	rx->msg.arena = &rx->arena;
 }
 
@@ -79,6 +79,8 @@ struct sip_rx_data *sip_rx_new(struct rs_str bytes)
 
 	if (!rx)
 		return NULL;
+	memset(&rx->msg, 0, sizeof(rx->msg));
+	rx->msg.arena = &rx->arena;
 	if (bytes.len)
 		memcpy(rx->buf, bytes.p, bytes.len);
 	rx->msg.bytes = rs_str_n(rx->buf, bytes.len);

@@ -34,6 +34,12 @@ RS_API struct ast_sip_snapshot *ast_sip_snapshot_get(void);
 RS_API struct ast_sip_snapshot *ast_sip_snapshot_ref(struct ast_sip_snapshot *s);
 RS_API void ast_sip_snapshot_unref(struct ast_sip_snapshot *s);
 
+/*
+ * Lets go of the snapshot that the calling thread keeps for itself so that ast_sip_snapshot_get is cheap. For a thread
+ * that goes idle, so that it does not keep an old snapshot in memory after a reload; a thread that ends does it itself.
+ */
+RS_API void ast_sip_snapshot_thread_release(void);
+
 /* By id in the current snapshot (…_get) or in a given one (…_find). Case-sensitive. NULL: there is none. */
 RS_API struct ast_sip_endpoint *ast_sip_endpoint_get(struct rs_str id);
 RS_API struct ast_sip_aor *ast_sip_aor_get(struct rs_str id);
@@ -180,6 +186,8 @@ RS_API bool ast_sip_acl_allows(const struct ast_sip_acl *acl, const struct sip_a
 RS_API bool ast_sip_acl_allows_contact(const struct ast_sip_acl *acl, const struct sip_addr *host, const char **name);
 RS_API bool ast_sip_acl_has_contact_rules(const struct ast_sip_acl *acl);
 RS_API struct rs_str ast_sip_acl_id(const struct ast_sip_acl *acl);
+/* Whether addr is inside a transport's local_net: the last item that matches decides, "!" excludes. NULL holds nothing. */
+RS_API bool ast_sip_local_net_contains(const struct ast_sip_acl *local_net, const struct sip_addr *addr);
 
 /* ---- transport ---- */
 
@@ -230,6 +238,29 @@ RS_API bool ast_sip_own_bool(struct ast_sip_snapshot *s, const char *section, co
 RS_API uint32_t ast_sip_own_uint(struct ast_sip_snapshot *s, const char *section, const char *option, uint32_t def);
 RS_API struct rs_str ast_sip_own_str(struct ast_sip_snapshot *s, const char *section, const char *option);
 RS_API struct ast_sip_strings ast_sip_own_list(struct ast_sip_snapshot *s, const char *section, const char *option);
+
+/*
+ * Options that a module adds to res_sip.conf, in a section of its own. From then on each load checks and types them;
+ * values of the snapshot in force that stand in the file already are read as text until the next load. rows stay the
+ * caller's until they are unregistered (by the same pointer). 0, or -1 without memory. Any thread but none in a load.
+ */
+enum ast_sip_own_kind {
+	AST_SIP_OWN_BOOL,
+	AST_SIP_OWN_UINT, /* min to max */
+	AST_SIP_OWN_STR,
+	AST_SIP_OWN_LIST,
+	AST_SIP_OWN_NETWORKS, /* a list of addresses, each with or without "/bits" */
+	AST_SIP_OWN_LEVEL,    /* a log level */
+};
+struct ast_sip_own_option {
+	const char *section, *option;
+	enum ast_sip_own_kind kind;
+	const char *def; /* as it would stand in the file */
+	uint32_t min, max;
+	const char *help;
+};
+RS_API int ast_sip_own_register(const struct ast_sip_own_option *rows, size_t n);
+RS_API void ast_sip_own_unregister(const struct ast_sip_own_option *rows);
 
 /* ---- for show commands ---- */
 

@@ -29,19 +29,37 @@ struct ast_sip_snapshot *ast_sip_snapshot_load(const char *dir, struct ast_sip_s
 					       struct ast_sip_conf_errors *errors);
 /* Puts s in force (takes over the reference; NULL: at the end of the process). */
 void ast_sip_snapshot_install(struct ast_sip_snapshot *s);
-/* Options that are known but do not apply here (yet), each once, as "type.option"; lives as long as s. */
+/*
+ * Freeing a snapshot of many objects takes a while. reclaim (NULL: free at once, the default) is called by the thread
+ * that gives the last reference back, and has run(arg) called elsewhere, say on an executor. At start-up.
+ */
+void ast_sip_snapshot_set_reclaim(void (*reclaim)(void (*run)(void *), void *arg));
+
+/*
+ * How a load resolves the names of identify sections: up to max addresses of host into out; their number, or -1 when
+ * there is none. May block. Default: getaddrinfo. Change it before the first load (the simulation does).
+ */
+extern int (*ast_sip_conf_resolve)(const char *host, struct sip_addr *out, size_t max);
+
+/* Options that are known but do not apply here (yet), each once, as "type.option", then types that are
+ * known but not built yet, as "type"; lives as long as s. */
 struct ast_sip_strings ast_sip_snapshot_not_applicable(struct ast_sip_snapshot *s);
 
 /* modules.conf, in the order of section 15 of the reference. */
 struct ast_sip_module_line {
-	enum { AST_SIP_MODULE_LOAD, AST_SIP_MODULE_REQUIRE, AST_SIP_MODULE_PRELOAD, AST_SIP_MODULE_PRELOAD_REQUIRE,
-	       AST_SIP_MODULE_NOLOAD } what;
+	enum {
+		AST_SIP_MODULE_LOAD,
+		AST_SIP_MODULE_REQUIRE,
+		AST_SIP_MODULE_PRELOAD,
+		AST_SIP_MODULE_PRELOAD_REQUIRE,
+		AST_SIP_MODULE_NOLOAD
+	} what;
 	char *name; /* as written, without ".so", lower case */
 	char *file;
 	unsigned line;
 };
 struct ast_sip_modules_conf {
-	bool present, autoload; /* present false: no such file; then autoload is true */
+	bool present, autoload;        /* present false: no such file; then autoload is true */
 	struct ast_sip_module_line *v; /* in file order */
 	size_t n;
 };

@@ -1,0 +1,51 @@
+/* A snapshot in memory (private to the configuration). */
+#ifndef CORE_CONFIG_SNAPSHOT_H
+#define CORE_CONFIG_SNAPSHOT_H
+
+#include "core/config/object.h"
+#include "core/config/pool.h"
+
+/* Objects in byte order of their ids, with a hash over the ids. */
+struct conf_table {
+	void **v;
+	uint32_t n;
+	uint32_t mask; /* slots - 1 */
+	size_t id_at;  /* where the struct rs_str of the id stands in an object */
+	struct {
+		uint32_t tag; /* upper half of the hash */
+		uint32_t at;  /* index in v + 1; 0: empty */
+	} * slot;
+};
+
+struct conf_alias {
+	struct rs_str id, domain;
+};
+/* Public structs with what show commands print beside them. */
+struct conf_transport {
+	struct ast_sip_transport t;
+	struct rs_str external_signaling_hostname;
+	struct conf_extras_block *extras;
+};
+
+struct ast_sip_snapshot {
+	uint32_t magic;
+	/* Holders (who keep it as theirs: in force, or a thread's cache) in the upper half, references in the lower. */
+	_Atomic int64_t refs;
+	struct conf_pool pool;
+	struct conf_table endpoints, aors, auths, identifies, acls, transports, aliases;
+	struct ast_sip_global global;
+	struct ast_sip_system system;
+	struct conf_extras_block *global_extras, *system_extras;
+	struct ast_sip_endpoint *artificial;
+	struct conf_table own; /* values of res_sip.conf */
+	struct ast_sip_strings not_applicable;
+};
+#define CONF_MAGIC_SNAPSHOT 0x736e6170u
+
+/* One reference. */
+struct ast_sip_snapshot *conf_snapshot_new(void);
+/* Sorts v and makes the hash; id_at as in the struct. Takes over v (malloc'd). -1: no memory. */
+int conf_table_make(struct conf_table *t, void **v, uint32_t n, size_t id_at);
+void *conf_table_find(const struct conf_table *t, struct rs_str id);
+
+#endif

@@ -144,12 +144,14 @@ static bool look_at(struct rs_worker *w, struct seen *s, int64_t now)
 		s->since_us = now;
 		return false;
 	}
-	if (!(turn & 1) || stuck_us < STUCK_US)
+	if (stuck_us < STUCK_US)
+		return false;
+	if (atomic_load_explicit(&w->ready.n, memory_order_relaxed))
+		rs_ready_rescue(w);
+	if (!(turn & 1))
 		return false;
 	if (!s->reported && stuck_us >= (int64_t)rs_pool.config.stuck_ms * 1000)
 		report_stuck(w, s, stuck_us / 1000);
-	if (atomic_load_explicit(&w->ready.n, memory_order_relaxed))
-		rs_ready_rescue(w);
 	return true;
 }
 

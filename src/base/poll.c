@@ -169,7 +169,6 @@ bool rs_poll_wait(struct rs_worker *w, int timeout_ms)
 	if (timeout_ms == 0) {
 		n = epoll_wait(rs_pool.epoll_fd, events, EVENTS_AT_ONCE, 0);
 	} else {
-		rs_quiet_leave(&w->mark);
 		n = epoll_wait(rs_pool.epoll_fd, events, EVENTS_AT_ONCE, timeout_ms);
 		rs_quiet_enter(&w->mark);
 		if (n == 0)

@@ -148,8 +148,8 @@ void rs_serializer_run(struct rs_worker *w, struct rs_serializer *s, unsigned li
 int rs_poll_open(void);
 void rs_poll_close(void);
 /*
- * Handles what can be read. timeout_ms 0: only looks. Else (-1: no limit) the caller has counted itself idle, and is
- * not any more when something came (true).
+ * Handles what can be read. timeout_ms 0: only looks. Else (-1: no limit) the caller has left work (rs_quiet_leave)
+ * and counted itself idle; it is at work again on return, and when something came (true) no longer idle.
  */
 bool rs_poll_wait(struct rs_worker *w, int timeout_ms);
 void rs_poll_wake_all(void);

@@ -146,8 +146,11 @@ static bool wait_idle(struct rs_worker *w)
 	int timeout = -1;
 	bool came;
 
+	/* First, since it may complete quiet requests and so push on this thread's own queue. */
+	rs_quiet_leave(&w->mark);
 	atomic_fetch_add(&rs_pool.idle, 1);
 	if (rs_ready_any() || atomic_load(&rs_pool.state) == RS_POOL_ENDING) {
+		rs_quiet_enter(&w->mark);
 		if (atomic_fetch_sub(&rs_pool.idle, 1) == 1)
 			rs_monitor_nudge();
 		return true;

@@ -79,7 +79,7 @@ struct rs_timer {
 	struct rs_timer *next, **prev; /* the wheel's slot */
 	int64_t due_us;
 	_Atomic uint32_t state; /* private */
-	uint32_t shard;
+	uint16_t shard, slot;
 	struct rs_serializer *serializer; /* not owned: ref/unref below keep the owner, the owner keeps this */
 	void (*fire)(struct rs_timer *t);
 	void (*hold)(struct rs_timer *t, bool on); /* takes / gives back a reference on the owner; may be NULL */

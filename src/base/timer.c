@@ -77,17 +77,6 @@ static int64_t tick_due(const struct rs_timer *t)
 	return (t->due_us + RS_TICK_US - 1) / RS_TICK_US;
 }
 
-/* t->shard also says in which slot the timer is, so that the slot's end can be mended when its last one goes. */
-static uint32_t place(unsigned shard, unsigned level, unsigned slot)
-{
-	return shard | slot << 8 | level << 16;
-}
-
-static struct shard *shard_of(const struct rs_timer *t)
-{
-	return &shards[t->shard & 0xff];
-}
-
 static void wheel_add(struct shard *sh, struct rs_timer *t, int64_t due)
 {
 	uint64_t differ = (uint64_t)due ^ (uint64_t)sh->now;
@@ -104,12 +93,13 @@ static void wheel_add(struct shard *sh, struct rs_timer *t, int64_t due)
 	*s->last = t;
 	s->last = &t->next;
 	sh->used[level] |= 1ull << slot;
-	t->shard = place((unsigned)(sh - shards), level, slot);
+	/* So that the slot's end can be mended when its last timer goes. t->shard is the owner's, and stays. */
+	t->slot = (uint16_t)(level * SLOTS + slot);
 }
 
 static void wheel_remove(struct shard *sh, struct rs_timer *t)
 {
-	unsigned level = t->shard >> 16, slot = t->shard >> 8 & 0xff;
+	unsigned level = t->slot / SLOTS, slot = t->slot % SLOTS;
 	struct slot *s = &sh->slots[level][slot];
 
 	*t->prev = t->next;
@@ -372,7 +362,7 @@ static void disarm(struct rs_timer *t)
 
 	if (!(state_of(t) & ARMED))
 		return;
-	sh = shard_of(t);
+	sh = &shards[t->shard];
 	pthread_mutex_lock(&sh->lock);
 	if (state_of(t) & ARMED) {
 		wheel_remove(sh, t);
@@ -419,6 +409,7 @@ void rs_timer_start(struct rs_timer *t, int64_t delay_us)
 		due = sh->now + 1;
 		t->due_us = due * RS_TICK_US;
 	}
+	t->shard = (uint16_t)(sh - shards);
 	wheel_add(sh, t, due);
 	sh->armed++;
 	atomic_fetch_or_explicit(&t->state, ARMED, memory_order_acq_rel);

@@ -20,7 +20,7 @@ struct name {
 
 struct query {
 	struct sim_event event;
-	struct query *next;
+	struct query *next, **prev; /* of all that are not answered */
 	char *host;
 	bool want4, want6;
 	void (*done)(void *token, int error, const struct sip_addr *addrs, unsigned n);
@@ -30,7 +30,7 @@ struct query {
 static struct {
 	struct sim_rng rng;
 	struct name *names;
-	struct query *muted;
+	struct query *open;
 	int64_t delay_min, delay_max;
 	unsigned asked;
 } sim;
@@ -74,6 +74,10 @@ static void free_name(struct name *n)
 
 static void free_query(struct query *q)
 {
+	*q->prev = q->next;
+	if (q->next)
+		q->next->prev = q->prev;
+	sim_queue_remove(&q->event);
 	free(q->host);
 	free(q);
 }
@@ -86,12 +90,8 @@ void sim_names_stop(void)
 		sim.names = n->next;
 		free_name(n);
 	}
-	while (sim.muted) {
-		struct query *q = sim.muted;
-
-		sim.muted = q->next;
-		free_query(q);
-	}
+	while (sim.open)
+		free_query(sim.open);
 }
 
 void sim_names_add(const char *host, const char *ip)
@@ -160,20 +160,20 @@ static void run(struct sim_event *e)
 	answer(rs_container_of(e, struct query, event));
 }
 
-static void drop(struct sim_event *e)
-{
-	free_query(rs_container_of(e, struct query, event));
-}
-
 static int names_start(void *token)
 {
 	(void)token;
 	return 0;
 }
 
+/* What is still asked is answered with a failure. */
 static void names_stop(void *token)
 {
 	(void)token;
+	while (sim.open) {
+		sim.open->done(sim.open->token, EIO, NULL, 0);
+		free_query(sim.open);
+	}
 }
 
 static void names_query(void *token, const char *host, bool want4, bool want6,
@@ -188,13 +188,17 @@ static void names_query(void *token, const char *host, bool want4, bool want6,
 	*q = (struct query){.want4 = want4, .want6 = want6, .done = done, .token = query_token};
 	q->host = checked(strdup(host));
 	sim.asked++;
-	if (n && n->mute) {
-		q->next = sim.muted;
-		sim.muted = q;
-	} else if (sim.delay_max == 0) {
+	q->next = sim.open;
+	if (q->next)
+		q->next->prev = &q->next;
+	q->prev = &sim.open;
+	sim.open = q;
+	if (n && n->mute)
+		return;
+	if (sim.delay_max == 0) {
 		answer(q);
 	} else {
-		sim_queue_add(&q->event, sim_now() + delay, run, drop);
+		sim_queue_add(&q->event, sim_now() + delay, run, NULL);
 	}
 }
 

@@ -17,7 +17,7 @@ void sim_names_add(const char *host, const char *ip);
 void sim_names_remove(const char *host);
 /* The name's queries fail with error (ENOENT, ETIMEDOUT, EIO); 0: they succeed again. */
 void sim_names_fail(const char *host, int error);
-/* The name's queries are never answered, not even with an error. */
+/* The name's queries are not answered before the stack stops, not even with an error. */
 void sim_names_mute(const char *host, bool mute);
 /* Answers take this long (0, 0: within query itself). Default 1 … 50 ms. */
 void sim_names_delay(int64_t min_us, int64_t max_us);

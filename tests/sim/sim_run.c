@@ -36,7 +36,7 @@ void sim_env_start(const struct sim_config *config)
 	}
 	for (size_t i = 0; i < RS_ARRAY_SIZE(config->addresses) && config->addresses[i]; i++)
 		sim_net_add_address(config->addresses[i]);
-	error = rs_taskpool_start(&pool);
+	error = config->no_pool ? 0 : rs_taskpool_start(&pool);
 	if (error)
 		sim_failed(__FILE__, __LINE__, "rs_taskpool_start: %s", strerror(error));
 }
@@ -45,7 +45,8 @@ void sim_env_stop(void)
 {
 	for (int i = 0; i < RS_LANE_N; i++)
 		rs_executor_hold((enum rs_executor_lane)i, false);
-	rs_taskpool_stop();
+	if (!sim.config.no_pool)
+		rs_taskpool_stop();
 	sim_queue_clear();
 	sim_net_stop();
 	sim_names_stop();

@@ -32,10 +32,12 @@ struct sim_config {
 	 */
 	unsigned stall;
 	int64_t stall_us;
+	bool no_pool; /* somebody else starts the pool (the core does, with deterministic and the seed), and stops it */
 	struct sip_stack_config stack; /* net and names are set to the simulated ones */
 };
 
-/* Clock, network, names and the pool: for tests that start no stack, or one by way of the core. */
+/* Clock, network, names and the pool: for tests that start no stack, or one by way of the core, which is told of
+ * sim_net_ops and sim_names_ops. */
 void sim_env_start(const struct sim_config *config);
 /* What is still queued is run and dropped. */
 void sim_env_stop(void);

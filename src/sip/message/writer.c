@@ -1,6 +1,7 @@
 /* The writer's buffer, and the plain pieces of a message. */
 #include "sip/writer.h"
 #include "sip/message/chars.h"
+#include "sip/message/write.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,8 +133,7 @@ void sip_write_quoted(struct sip_writer *w, struct rs_str s)
 	sip_writez(w, "\"");
 }
 
-/* s in one line: a fold becomes a blank, a lone CR or LF, too. */
-static void write_line_text(struct sip_writer *w, struct rs_str s)
+void sip_write_one_line(struct sip_writer *w, struct rs_str s)
 {
 	while (s.len) {
 		size_t n = 0;
@@ -181,7 +181,7 @@ void sip_write_status_line(struct sip_writer *w, unsigned status, struct rs_str 
 	sip_writez(w, "SIP/2.0 ");
 	sip_write_u64(w, status);
 	sip_writez(w, " ");
-	write_line_text(w, reason.len ? reason : sip_reason_phrase(status));
+	sip_write_one_line(w, reason.len ? reason : sip_reason_phrase(status));
 	sip_write_crlf(w);
 }
 
@@ -207,7 +207,7 @@ void sip_write_crlf(struct sip_writer *w)
 void sip_write_hdr(struct sip_writer *w, enum sip_hdr_id id, struct rs_str value)
 {
 	sip_write_hdr_start(w, id);
-	write_line_text(w, value);
+	sip_write_one_line(w, value);
 	sip_write_crlf(w);
 }
 
@@ -219,7 +219,7 @@ void sip_write_hdr_name(struct sip_writer *w, struct rs_str name, struct rs_str 
 	}
 	sip_write(w, name);
 	sip_writez(w, ": ");
-	write_line_text(w, value);
+	sip_write_one_line(w, value);
 	sip_write_crlf(w);
 }
 

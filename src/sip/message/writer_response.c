@@ -1,16 +1,20 @@
 /* What a response takes from its request (RFC 3261 section 8.2.6.2). */
 #include "sip/writer.h"
 #include "sip/message/grammar.h"
+#include "sip/message/write.h"
 
-static bool one_line(struct rs_str s)
+/* Whether only the CRLF at its end breaks the line. */
+static bool one_line(const struct sip_hdr *h)
 {
+	struct rs_str s = rs_str_n(h->line.p, h->line.len - 2);
+
 	return !rs_str_chr(s, '\r') && !rs_str_chr(s, '\n');
 }
 
 /* A header as it came; folds are undone on the way. */
 static void copy_line(struct sip_writer *w, const struct sip_hdr *h)
 {
-	if (one_line(h->value))
+	if (one_line(h))
 		sip_write(w, h->line);
 	else
 		sip_write_hdr_name(w, h->name, h->value);
@@ -50,21 +54,6 @@ static bool is_ours(struct rs_str piece, bool rport)
 	return SIP_IS(name, "received") || (rport && SIP_IS(name, "rport"));
 }
 
-static void write_one_line(struct sip_writer *w, struct rs_str s)
-{
-	while (s.len) {
-		const char *eol = s.p;
-
-		while (eol < s.p + s.len && *eol != '\r' && *eol != '\n')
-			eol++;
-		sip_write(w, rs_str_n(s.p, (size_t)(eol - s.p)));
-		if (eol == s.p + s.len)
-			return;
-		sip_writez(w, " ");
-		s = rs_str_n(eol + 1, s.len - (size_t)(eol + 1 - s.p));
-	}
-}
-
 /* The top value with its received and rport in place of what the sender wrote there (section 18.2.1, RFC 3581 section
  * 4). */
 static void write_top_via(struct sip_writer *w, struct rs_str value, const struct sip_addr *source, bool received,
@@ -74,7 +63,7 @@ static void write_top_via(struct sip_writer *w, struct rs_str value, const struc
 	struct sip_addr bare = *source;
 	char text[SIP_ADDR_TEXT];
 
-	write_one_line(w, rs_str_trim(rs_str_n(value.p, (size_t)(p - value.p))));
+	sip_write_one_line(w, rs_str_trim(rs_str_n(value.p, (size_t)(p - value.p))));
 	while (p < end) {
 		const char *next = piece_end(p + 1, end);
 		struct rs_str piece = rs_str_n(p + 1, (size_t)(next - p - 1));
@@ -83,7 +72,7 @@ static void write_top_via(struct sip_writer *w, struct rs_str value, const struc
 		if (is_ours(piece, rport))
 			continue;
 		sip_writez(w, ";");
-		write_one_line(w, rs_str_trim(piece));
+		sip_write_one_line(w, rs_str_trim(piece));
 	}
 	if (received) {
 		bare.scope_id = 0;
@@ -118,7 +107,7 @@ static void write_first_via(struct sip_writer *w, const struct sip_msg *msg, con
 	sip_write(w, h->name);
 	sip_writez(w, ": ");
 	write_top_via(w, rs_str_n(h->value.p, (size_t)(comma - h->value.p)), source, received, rport);
-	write_one_line(w, rs_str_n(comma, (size_t)(end - comma)));
+	sip_write_one_line(w, rs_str_n(comma, (size_t)(end - comma)));
 	sip_write_crlf(w);
 }
 
@@ -157,7 +146,7 @@ static void write_to(struct sip_writer *w, const struct sip_msg *msg, struct rs_
 	}
 	sip_write(w, h->name);
 	sip_writez(w, ": ");
-	write_one_line(w, h->value);
+	sip_write_one_line(w, h->value);
 	sip_writez(w, ";tag=");
 	sip_write(w, to_tag);
 	sip_write_crlf(w);

@@ -9,6 +9,9 @@
 
 /* Loads what modules.conf asks for. 0; -1: a required module failed (logged), the server must not start. */
 int ast_sip_loader_start(const char *module_dir, const struct ast_sip_modules_conf *conf);
+/* Says what ast_sip_loader_start would complain about in conf, without mapping anything. 0, or -1: it would fail. */
+int ast_sip_loader_check(const char *module_dir, const struct ast_sip_modules_conf *conf,
+			 struct ast_sip_conf_errors *errors);
 /* Unloads everything, last loaded first; waits at most grace_ms in all. */
 void ast_sip_loader_stop(unsigned grace_ms);
 /* Calls each module's reload. The number of those that failed. */

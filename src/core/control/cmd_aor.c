@@ -1,0 +1,67 @@
+/* pjsip list|show aors, show aor. */
+#include "core/control/commands.h"
+#include "core/control/show.h"
+
+static const struct show_header header[] = {
+	{"        Aor:  ", {{"Aor", 49, 0}, {"MaxContact", 12, 2}}},
+	{"      Contact:  ", {{"Aor/ContactUri", 42, 0}, {"Hash", 10, 1}, {"Status", 8, 1}, {"RTT(ms)", 11, 1}}},
+};
+
+static size_t count(struct ast_sip_snapshot *s)
+{
+	return ast_sip_snapshot_aors(s).n;
+}
+
+static const void *at(struct ast_sip_snapshot *s, size_t i)
+{
+	return ast_sip_snapshot_aors(s).v[i];
+}
+
+static struct rs_str id(const void *object)
+{
+	return ast_sip_aor_id(object);
+}
+
+static void print(struct show *show, const void *object)
+{
+	show_aor_line(show, ast_sip_aor_id(object));
+}
+
+static const struct show_type type = {
+	.type = "aor",
+	.plural = "aors",
+	.header = header,
+	.n_header = RS_ARRAY_SIZE(header),
+	.n_list_header = 1,
+	.count = count,
+	.at = at,
+	.id = id,
+	.print = print,
+};
+
+static int plural(struct ast_sip_cli *cli, int argc, const char *const *argv)
+{
+	return show_plural(cli, &type, argc, argv);
+}
+
+static int singular(struct ast_sip_cli *cli, int argc, const char *const *argv)
+{
+	return show_singular(cli, &type, argc, argv);
+}
+
+static char *complete(int arg, const char *prefix, int n)
+{
+	return arg == 0 ? show_complete(&type, prefix, n) : NULL;
+}
+
+static struct ast_sip_cli_command commands[] = {
+	COMMAND(.path = "pjsip list|show aors", .usage = "[like <regex>]", .help = "All addresses of record",
+		.handler = plural),
+	COMMAND(.path = "pjsip show aor", .usage = "<id>", .help = "One address of record with all its options",
+		.handler = singular, .complete = complete),
+};
+
+struct command_group control_aor_commands(void)
+{
+	return (struct command_group){commands, RS_ARRAY_SIZE(commands)};
+}

@@ -1,0 +1,67 @@
+/* pjsip list|show identifies, show identify. */
+#include "core/control/commands.h"
+#include "core/control/show.h"
+
+static const struct show_header header[] = {
+	{"   Identify:  ", {{"Identify/Endpoint", 76, 0}}},
+	{"        Match:  ", {{"criteria", 27, 0}}},
+};
+
+static size_t count(struct ast_sip_snapshot *s)
+{
+	return ast_sip_snapshot_identifies(s).n;
+}
+
+static const void *at(struct ast_sip_snapshot *s, size_t i)
+{
+	return ast_sip_snapshot_identifies(s).v[i];
+}
+
+static struct rs_str id(const void *object)
+{
+	return ast_sip_identify_id(object);
+}
+
+static void print(struct show *show, const void *object)
+{
+	show_identify_line(show, object);
+}
+
+static const struct show_type type = {
+	.type = "identify",
+	.plural = "identifies",
+	.header = header,
+	.n_header = RS_ARRAY_SIZE(header),
+	.n_list_header = 1,
+	.count = count,
+	.at = at,
+	.id = id,
+	.print = print,
+};
+
+static int plural(struct ast_sip_cli *cli, int argc, const char *const *argv)
+{
+	return show_plural(cli, &type, argc, argv);
+}
+
+static int singular(struct ast_sip_cli *cli, int argc, const char *const *argv)
+{
+	return show_singular(cli, &type, argc, argv);
+}
+
+static char *complete(int arg, const char *prefix, int n)
+{
+	return arg == 0 ? show_complete(&type, prefix, n) : NULL;
+}
+
+static struct ast_sip_cli_command commands[] = {
+	COMMAND(.path = "pjsip list|show identifies", .usage = "[like <regex>]", .help = "All identify objects",
+		.handler = plural),
+	COMMAND(.path = "pjsip show identify", .usage = "<id>", .help = "One identify object with all its options",
+		.handler = singular, .complete = complete),
+};
+
+struct command_group control_identify_commands(void)
+{
+	return (struct command_group){commands, RS_ARRAY_SIZE(commands)};
+}

@@ -88,7 +88,10 @@ void ast_sip_location_stop(void)
 void ast_sip_location_free(void)
 {
 	index_free();
-	location_counters.bindings = 0;
+	atomic_store(&location_counters.bindings, 0);
+	atomic_store(&location_counters.commits, 0);
+	atomic_store(&location_counters.changes, 0);
+	atomic_store(&location_counters.failed, 0);
 }
 
 /* ---- permanent contacts ---- */

@@ -26,7 +26,7 @@ struct seen {
 	uint64_t turn;
 	int64_t since_us;
 	bool reported;
-	char task[64], serializer[64];
+	char task[64], serializer[64], module[64];
 	uint64_t mark; /* place in its ready queue */
 	int64_t mark_us;
 };
@@ -82,32 +82,38 @@ static void name_copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "-");
 }
 
+/* Copies the names of the task that w runs, if it is still the one that was seen. */
+static bool copy_names(struct rs_worker *w, struct seen *s)
+{
+	const char *(*namer)(void *) = atomic_load(&rs_pool.module_namer);
+	const char *task, *serializer;
+	void *module;
+
+	task = atomic_load_explicit(&w->task_name, memory_order_acquire);
+	serializer = atomic_load_explicit(&w->serializer_name, memory_order_acquire);
+	module = atomic_load_explicit(&w->module, memory_order_acquire);
+	if (atomic_load(&w->turn) != s->turn)
+		return false;
+	name_copy(s->task, sizeof(s->task), task);
+	name_copy(s->serializer, sizeof(s->serializer), serializer);
+	name_copy(s->module, sizeof(s->module), module && namer ? namer(module) : NULL);
+	return true;
+}
+
 static void report_stuck(struct rs_worker *w, struct seen *s, int64_t ms)
 {
 	bool still;
 
 	/* The names are those of a running task, which no quiet point can pass: their code stays mapped. */
 	rs_quiet_lock();
-	name_copy(s->task, sizeof(s->task), NULL);
-	name_copy(s->serializer, sizeof(s->serializer), NULL);
-	still = atomic_load(&w->turn) == s->turn;
-	if (still) {
-		const char *task = atomic_load_explicit(&w->task_name, memory_order_acquire);
-		const char *serializer = atomic_load_explicit(&w->serializer_name, memory_order_acquire);
-
-		still = atomic_load(&w->turn) == s->turn;
-		if (still) {
-			name_copy(s->task, sizeof(s->task), task);
-			name_copy(s->serializer, sizeof(s->serializer), serializer);
-		}
-	}
+	still = copy_names(w, s);
 	rs_quiet_unlock();
 	if (!still)
 		return;
 	s->reported = true;
 	atomic_fetch_add(&rs_pool.stuck, 1);
 	rs_event(RS_LOG_WARNING, "taskpool.stuck", RS_FZ("task", s->task), RS_FZ("serializer", s->serializer),
-		 RS_FI("ms", ms), RS_FI("slot", w->index));
+		 RS_FZ("module", s->module), RS_FI("ms", ms), RS_FI("slot", w->index));
 }
 
 static void report_unstuck(struct rs_worker *w, struct seen *s, int64_t ms)
@@ -163,16 +169,19 @@ static void grow(void)
 	int err = 0;
 
 	while (added < n && !err) {
+		/* Counted first: who meets the new thread finds it counted. */
+		atomic_fetch_add(&rs_pool.grown, 1);
 		err = rs_worker_spawn();
-		added += err == 0;
+		if (err)
+			atomic_fetch_sub(&rs_pool.grown, 1);
+		else
+			added++;
 	}
 	if (err && err != spawn_error)
 		rs_event(RS_LOG_ERROR, "taskpool.no_thread", RS_FZ("error", strerror(err)));
 	spawn_error = err;
-	if (added) {
-		atomic_fetch_add(&rs_pool.grown, added);
+	if (added)
 		rs_event(RS_LOG_DEBUG, "taskpool.grown", RS_FI("threads", atomic_load(&rs_pool.threads)));
-	}
 }
 
 static void look(void)

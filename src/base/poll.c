@@ -154,7 +154,7 @@ static void dispatch(struct rs_worker *w, const struct epoll_event *ev)
 	if (atomic_load_explicit(&slot->gen, memory_order_acquire) == (uint32_t)(ev->data.u64 >> 32)) {
 		struct rs_poll *p = atomic_load_explicit(&slot->poll, memory_order_acquire);
 
-		rs_worker_begin(w, "poll", NULL);
+		rs_worker_begin(w, "poll", NULL, NULL);
 		p->ready(p, ev->events);
 		rs_worker_end(w);
 		rs_push_flush();

@@ -87,6 +87,7 @@ struct rs_worker {
 	_Atomic uint64_t turn;
 	_Atomic(const char *) task_name;
 	_Atomic(const char *) serializer_name;
+	_Atomic(void *) module;
 };
 
 enum rs_pool_state { RS_POOL_STOPPED, RS_POOL_RUNNING, RS_POOL_ENDING };
@@ -104,6 +105,7 @@ struct rs_pool {
 	_Atomic uint64_t grown, shrunk, stuck, queued_max;
 	_Atomic int64_t oldest_wait_us;
 	_Atomic(void (*)(void)) flush_hook;
+	_Atomic(const char *(*)(void *)) module_namer;
 	_Atomic unsigned drainers;
 	pthread_mutex_t drain_lock;
 	pthread_cond_t drain_cond;
@@ -118,7 +120,7 @@ int rs_worker_spawn(void);
 void rs_worker_run_item(struct rs_worker *w, rs_item item, unsigned limit);
 void rs_worker_run_task(struct rs_worker *w, struct rs_serializer *s, struct rs_task *task);
 /* Marks the begin / the end of a task or callback for the monitor. */
-void rs_worker_begin(struct rs_worker *w, const char *task, const char *serializer);
+void rs_worker_begin(struct rs_worker *w, const char *task, const char *serializer, void *module);
 void rs_worker_end(struct rs_worker *w);
 void rs_pool_flush(void);
 void rs_pool_drain_signal(void);

@@ -35,6 +35,11 @@ void rs_taskpool_set_flush_hook(void (*hook)(void))
 	atomic_store(&rs_pool.flush_hook, hook);
 }
 
+void rs_taskpool_set_module_namer(const char *(*namer)(void *module))
+{
+	atomic_store(&rs_pool.module_namer, namer);
+}
+
 void rs_pool_flush(void)
 {
 	void (*hook)(void) = atomic_load_explicit(&rs_pool.flush_hook, memory_order_acquire);
@@ -62,11 +67,12 @@ static void bump(_Atomic uint64_t *counter)
 
 /* ---- a round ---- */
 
-void rs_worker_begin(struct rs_worker *w, const char *task, const char *serializer)
+void rs_worker_begin(struct rs_worker *w, const char *task, const char *serializer, void *module)
 {
 	/* Stored before the turn is odd, and with release: who sees these has also seen the turn before them end. */
 	atomic_store_explicit(&w->task_name, task, memory_order_release);
 	atomic_store_explicit(&w->serializer_name, serializer, memory_order_release);
+	atomic_store_explicit(&w->module, module, memory_order_release);
 	bump(&w->turn);
 }
 
@@ -80,7 +86,7 @@ void rs_worker_run_task(struct rs_worker *w, struct rs_serializer *s, struct rs_
 	struct rs_serializer *outer = w->current;
 
 	w->current = s;
-	rs_worker_begin(w, task->name, s ? s->name : NULL);
+	rs_worker_begin(w, task->name, s ? s->name : NULL, task->module);
 	task->run(task);
 	rs_worker_end(w);
 	w->current = outer;
@@ -175,7 +181,7 @@ static void worker_loop(struct rs_worker *w)
 		rs_item item;
 
 		run_own(w);
-		rs_worker_begin(w, "flush", NULL);
+		rs_worker_begin(w, "flush", NULL, NULL);
 		rs_pool_flush();
 		rs_worker_end(w);
 		rs_quiet_point(&w->mark);

@@ -121,6 +121,12 @@ void rs_poll_remove(struct rs_poll *p, void (*done)(struct rs_poll *p));
  * what it batched there. One hook. */
 void rs_taskpool_set_flush_hook(void (*hook)(void));
 
+/*
+ * How the watchdog finds the name of a task's module (not NULL). Called on the monitor's thread while the task runs,
+ * and must neither block nor log. Before the start; NULL: modules are not named.
+ */
+void rs_taskpool_set_module_namer(const char *(*namer)(void *module));
+
 /* ---- the executor: blocking work of ours, apart from the pool ---- */
 
 struct rs_job {

@@ -256,7 +256,7 @@ int rs_worker_spawn(void)
 {
 	struct rs_worker *w = worker_free_slot();
 	sigset_t all, old;
-	unsigned n;
+	unsigned n, peak = atomic_load(&rs_pool.peak);
 	int err;
 
 	if (!w)
@@ -265,6 +265,7 @@ int rs_worker_spawn(void)
 		pthread_join(w->thread, NULL);
 	atomic_store(&w->live, true);
 	n = atomic_fetch_add(&rs_pool.threads, 1) + 1;
+	atomic_store(&rs_pool.peak, n > peak ? n : peak);
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -274,11 +275,9 @@ int rs_worker_spawn(void)
 	if (err) {
 		atomic_store(&w->live, false);
 		atomic_fetch_sub(&rs_pool.threads, 1);
-		return err;
+		atomic_store(&rs_pool.peak, peak);
 	}
-	if (n > atomic_load(&rs_pool.peak))
-		atomic_store(&rs_pool.peak, n);
-	return 0;
+	return err;
 }
 
 /* ---- start ---- */

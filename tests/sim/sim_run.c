@@ -1,6 +1,8 @@
 /* The driver, see sim_run.h. */
 #include "sim_run.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +26,7 @@ void sim_env_start(const struct sim_config *config)
 
 	memset(&sim, 0, sizeof(sim));
 	sim.config = *config;
+	rs_log_set_level(getenv("SIM_LOG") ? RS_LOG_DEBUG : RS_LOG_ERROR);
 	sim_rng_init(&sim.rng, config->seed, SIM_STREAM_RUN);
 	sim_rng_init(&sim.test_rng, config->seed, SIM_STREAM_TEST);
 	sim_flow_reset();

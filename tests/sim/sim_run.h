@@ -20,6 +20,8 @@
 
 #include "sip/stack.h"
 
+/* Log lines are written only when the environment variable SIM_LOG is set, or they are errors. */
+
 #define SIM_SECOND 1000000ll
 #define SIM_MS     1000ll
 

@@ -1,0 +1,177 @@
+/* The request as a proxy sends it on (RFC 3261 section 16.6), and how it knows it again (RFC 5393). */
+#include "core/proxy_private.h"
+#include "base/hash.h"
+#include "sip/writer.h"
+
+#include <stdio.h>
+
+/* Credentials looked at in one request. */
+#define MAX_AUTHS 8
+#define MAX_EDITS (MAX_AUTHS + 16)
+
+/* ---- loops ---- */
+
+static uint64_t mix_headers(uint64_t h, struct sip_msg *msg, enum sip_hdr_id id)
+{
+	const struct sip_hdr *line;
+
+	for (unsigned n = 0; (line = sip_msg_hdr(msg, id, n)); n++)
+		h = rs_hash_mix(h, rs_hash(line->value));
+	return h;
+}
+
+uint64_t proxy_loop_hash(struct sip_rx_data *rx)
+{
+	struct sip_msg *msg = sip_rx_msg(rx);
+	uint64_t h = rs_hash(msg->uri_text);
+
+	h = rs_hash_mix(h, rs_hash(msg->call_id));
+	h = rs_hash_mix(h, rs_hash(msg->from_tag));
+	h = rs_hash_mix(h, rs_hash(msg->to_tag));
+	h = rs_hash_mix(h, msg->cseq);
+	h = mix_headers(h, msg, SIP_HDR_ROUTE);
+	h = mix_headers(h, msg, SIP_HDR_PROXY_REQUIRE);
+	return mix_headers(h, msg, SIP_HDR_PROXY_AUTHORIZATION);
+}
+
+static void print_suffix(char buf[24], uint64_t hash)
+{
+	snprintf(buf, 24, ".%016llx", (unsigned long long)hash);
+}
+
+/* The hash is keyed: nobody but this process can have made it. */
+bool proxy_has_looped(struct sip_rx_data *rx, uint64_t hash)
+{
+	const struct sip_hdr_values *vias = sip_msg_values(sip_rx_msg(rx), SIP_HDR_VIA, NULL);
+	char suffix[24];
+
+	print_suffix(suffix, hash);
+	for (uint32_t i = 0; vias && i < vias->n; i++) {
+		struct rs_str branch = vias->v.via[i].branch;
+
+		if (branch.len > 17 && memcmp(branch.p + branch.len - 17, suffix, 17) == 0)
+			return true;
+	}
+	return false;
+}
+
+unsigned proxy_routes_ours(struct sip_rx_data *rx)
+{
+	struct sip_msg *msg = sip_rx_msg(rx);
+	const struct sip_hdr_values *routes =
+		sip_msg_hdr(msg, SIP_HDR_ROUTE, 0) ? sip_msg_values(msg, SIP_HDR_ROUTE, NULL) : NULL;
+	unsigned n = 0;
+
+	while (routes && n < routes->n) {
+		const struct sip_uri *uri = &routes->v.name_addr[n].uri;
+		uint16_t port = uri->port ? uri->port : 5060;
+
+		/* The same host on another port is another server. */
+		if (!ast_sip_host_is_ours(rx, uri) || port != sip_rx_local(rx)->port)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* ---- the edits ---- */
+
+struct edits {
+	struct sip_edit v[MAX_EDITS];
+	size_t n;
+	char hops[16], breadth[16], record_route[128];
+};
+
+static void add(struct edits *e, struct sip_edit edit)
+{
+	if (e->n < MAX_EDITS)
+		e->v[e->n++] = edit;
+}
+
+static struct rs_str number(char buf[16], uint32_t v)
+{
+	int n = snprintf(buf, 16, "%u", v);
+
+	return rs_str_n(buf, (size_t)n);
+}
+
+/* Whether realm is one that this server challenges the endpoint with. */
+static bool is_our_realm(const struct proxy *p, struct rs_str realm)
+{
+	struct ast_sip_snapshot *s = ast_sip_rx_snapshot(p->rx);
+	struct ast_sip_strings auths = ast_sip_endpoint_auths(p->endpoint);
+	bool ours = false;
+
+	for (uint32_t i = 0; i < auths.n && !ours; i++) {
+		struct ast_sip_auth *a = ast_sip_auth_find(s, auths.v[i]);
+		struct rs_str own = a ? ast_sip_auth_realm(a) : RS_STR_NULL;
+
+		if (!own.len)
+			own = ast_sip_snapshot_global(s)->default_realm;
+		ours = a && rs_str_eq(own, realm);
+		ast_sip_auth_unref(a);
+	}
+	return ours;
+}
+
+/* Credentials that were for this server are nobody else's business (section 22.3). */
+static void remove_consumed(struct edits *e, const struct proxy *p)
+{
+	struct sip_msg *msg = sip_rx_msg(p->rx);
+	const struct sip_auth *a;
+
+	if (!p->endpoint || !sip_msg_hdr(msg, SIP_HDR_AUTHORIZATION, 0))
+		return;
+	for (unsigned n = 0; n < MAX_AUTHS && (a = sip_msg_auth(msg, SIP_HDR_AUTHORIZATION, n)); n++) {
+		const struct sip_param *realm = sip_auth_get(a, RS_STR("realm"));
+
+		if (realm && is_our_realm(p, realm->value))
+			add(e, (struct sip_edit){.op = SIP_EDIT_REMOVE_NTH, .id = SIP_HDR_AUTHORIZATION, .n = n});
+	}
+}
+
+static void add_record_route(struct edits *e, const struct proxy *p)
+{
+	static const char *const params[SIP_TRANSPORT_N] = {
+		[SIP_TRANSPORT_TCP] = ";transport=tcp",
+		[SIP_TRANSPORT_TLS] = ";transport=tls",
+		[SIP_TRANSPORT_WS] = ";transport=ws",
+		[SIP_TRANSPORT_WSS] = ";transport=ws",
+	};
+	const char *param = params[sip_rx_transport(p->rx)];
+	char host[SIP_ADDR_TEXT];
+
+	snprintf(e->record_route, sizeof(e->record_route), "<sip:%s%s;lr>",
+		 sip_addr_text(sip_rx_local(p->rx), true, host), param ? param : "");
+	add(e, (struct sip_edit){
+		       .op = SIP_EDIT_ADD_FIRST, .id = SIP_HDR_RECORD_ROUTE, .value = rs_str_c(e->record_route)});
+}
+
+struct sip_tx_data *proxy_request(struct proxy *p, const struct proxy_branch *b)
+{
+	struct edits e = {.n = 0};
+	struct sip_tx_data *tx;
+	char suffix[24];
+
+	add(&e, (struct sip_edit){.op = SIP_EDIT_URI, .value = b->uri});
+	add(&e, (struct sip_edit){
+			.op = SIP_EDIT_REPLACE, .id = SIP_HDR_MAX_FORWARDS, .value = number(e.hops, p->max_forwards)});
+	add(&e, (struct sip_edit){
+			.op = SIP_EDIT_REPLACE, .id = SIP_HDR_MAX_BREADTH, .value = number(e.breadth, b->breadth)});
+	for (unsigned i = 0; i < p->n_routes_ours && i < 4; i++)
+		add(&e, (struct sip_edit){.op = SIP_EDIT_POP_VALUE, .id = SIP_HDR_ROUTE});
+	if (b->route.len)
+		add(&e, (struct sip_edit){.op = SIP_EDIT_ADD_FIRST, .id = SIP_HDR_ROUTE, .value = b->route});
+	if (p->record_route)
+		add_record_route(&e, p);
+	remove_consumed(&e, p);
+	tx = sip_tx_forward(p->rx, e.v, e.n);
+	if (!tx)
+		return NULL;
+	print_suffix(suffix, p->loop_hash);
+	if (sip_tx_set_branch_suffix(tx, rs_str_c(suffix))) {
+		sip_tx_unref(tx);
+		return NULL;
+	}
+	return tx;
+}

@@ -223,7 +223,7 @@ int tsx_client_transmit(struct sip_tsx *tsx)
 		return -1;
 	}
 	/* The transport may have chosen another protocol than was asked for. */
-	tsx->reliable = sip_transport_is_reliable(tsx->tx->target.type);
+	tsx->reliable = sip_transport_is_reliable((enum sip_transport_type)tsx->tx->protocol);
 	return 0;
 }
 

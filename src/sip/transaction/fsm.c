@@ -28,36 +28,31 @@ const char *tsx_event_name(enum tsx_event e)
 
 /* ---- the stack's times ---- */
 
-static int64_t or_default(int64_t us, int64_t otherwise)
-{
-	return us > 0 ? us : otherwise;
-}
-
 int64_t tsx_t1(void)
 {
-	return or_default(sip_stack_config()->t1_us, 500000);
+	return sip_stack_config()->t1_us;
 }
 
 int64_t tsx_t2(void)
 {
-	return or_default(sip_stack_config()->t2_us, 4000000);
+	return sip_stack_config()->t2_us;
 }
 
 int64_t tsx_t4(void)
 {
-	return or_default(sip_stack_config()->t4_us, 5000000);
+	return sip_stack_config()->t4_us;
 }
 
 int64_t tsx_timer_b(void)
 {
-	return or_default(sip_stack_config()->timer_b_us, 64 * tsx_t1());
+	return sip_stack_config()->timer_b_us;
 }
 
 int64_t tsx_trying_delay(void)
 {
 	int64_t sum = 0;
 
-	for (int64_t e = tsx_t1(); e < tsx_t2(); e *= 2)
+	for (int64_t e = tsx_t1(); e > 0 && e < tsx_t2(); e *= 2)
 		sum += e;
 	return sum;
 }

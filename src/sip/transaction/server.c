@@ -239,8 +239,8 @@ static int ready_to_answer(struct sip_tsx *tsx, struct sip_tx_data *tx)
 		sip_transport_response_target(server->rx, &target);
 		sip_tx_set_target(tx, &target);
 	}
-	if (server->rx && tx->b)
-		tx->b->question = (uint32_t)sip_rx_msg(server->rx)->bytes.len;
+	if (server->rx)
+		tx->question = (uint32_t)sip_rx_msg(server->rx)->bytes.len;
 	return tsx_ask_services(tx) ? ECANCELED : 0;
 }
 

@@ -11,9 +11,6 @@
 #define FIRST_BUCKETS 16
 /* Completed records freed in one go under the lock, so that readers of the shard are not held up. */
 #define SWEEP_MAX 256
-/* Most transactions by default: memory that peers can make us hold. */
-#define DEFAULT_MAX_TRANSACTIONS 2000000u
-
 struct shard {
 	pthread_mutex_t lock;
 	struct tsx_entry **buckets;
@@ -45,10 +42,7 @@ static struct tsx_entry **bucket_of(const struct shard *s, uint64_t hash)
 
 bool tsx_table_take(void)
 {
-	const struct sip_stack_config *config = sip_stack_config();
-	uint32_t max = config && config->max_transactions ? config->max_transactions : DEFAULT_MAX_TRANSACTIONS;
-
-	if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < max)
+	if (atomic_fetch_add_explicit(&live, 1, memory_order_relaxed) < sip_stack_config()->max_transactions)
 		return true;
 	tsx_table_give();
 	return false;

@@ -234,7 +234,7 @@ bool sip_tx_sealed(const struct sip_tx_data *tx)
 
 size_t sip_tx_question(const struct sip_tx_data *tx)
 {
-	return tx->b ? tx->b->question : 0;
+	return tx->question;
 }
 
 struct rs_str sip_tx_bytes(const struct sip_tx_data *tx)

@@ -37,7 +37,6 @@ struct tx_build {
 	struct rs_str method_text, uri, branch, suffix, contact;
 	struct rs_str content_type, body; /* until the seal; body in the arena, or in rx */
 	struct sip_rx_data *rx;           /* whose body is used */
-	uint32_t question;
 	void *owner;
 	void (*release)(void *);
 	struct tx_old *old;
@@ -49,11 +48,13 @@ struct sip_tx_data {
 	uint32_t magic;
 	_Atomic uint32_t refs;
 	bool request, sealed, has_target;
-	bool seen; /* the services' hooks have seen it */
-	uint8_t method;
+	bool seen;        /* the services' hooks have seen it */
+	uint8_t method;   /* enum sip_method */
+	uint8_t protocol; /* enum sip_transport_type: sealed for that */
 	uint16_t status;
 	uint32_t cseq;
 	uint32_t len;
+	uint32_t question; /* bytes of the request that it answers */
 	const char *bytes; /* the sealed message */
 	struct sip_target target;
 	struct tx_build *b; /* NULL: reduced */

@@ -86,7 +86,7 @@ struct sip_tx_data *sip_tx_request(const struct sip_tx_request_params *p)
 	if (!tx)
 		return NULL;
 	w = &tx->b->w;
-	w->compact = config && config->compact_headers;
+	w->compact = config->compact_headers;
 	set_method(tx, p->method);
 	tx->b->uri = tx_copy(tx, p->uri);
 	tx->cseq = p->cseq ? p->cseq : 1 + rs_random_below(1u << 15); /* below 2**31, with room to count (8.1.1.5) */
@@ -107,7 +107,7 @@ struct sip_tx_data *sip_tx_request(const struct sip_tx_request_params *p)
 	write_cseq(w, tx->cseq, sip_tx_method_text(tx));
 	if (p->contact.len)
 		sip_tx_add_hdr(tx, SIP_HDR_CONTACT, p->contact);
-	if (config && config->server_name.len)
+	if (config->server_name.len)
 		sip_write_hdr(w, SIP_HDR_USER_AGENT, config->server_name);
 	return finish(tx);
 }

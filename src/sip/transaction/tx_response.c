@@ -51,11 +51,11 @@ struct sip_tx_data *sip_tx_response(struct sip_rx_data *rx, unsigned status, str
 	if (!tx)
 		return NULL;
 	w = &tx->b->w;
-	w->compact = config && config->compact_headers;
+	w->compact = config->compact_headers;
 	tx->method = (uint8_t)msg->method;
 	tx->status = (uint16_t)status;
 	tx->cseq = msg->cseq;
-	tx->b->question = (uint32_t)msg->bytes.len;
+	tx->question = (uint32_t)msg->bytes.len;
 	if (msg->method == SIP_METHOD_OTHER)
 		tx->b->method_text = tx_copy(tx, msg->method_text);
 	sip_write_status_line(w, status, reason);
@@ -63,7 +63,7 @@ struct sip_tx_data *sip_tx_response(struct sip_rx_data *rx, unsigned status, str
 	/* 100 is hop by hop and makes no dialog: without a tag (RFC 3261 section 8.2.6.2). */
 	sip_write_response_headers(w, msg, status, status == 100 ? RS_STR_NULL : tx_response_tag(msg, tag),
 				   received ? source : NULL, rport);
-	if (config && config->server_name.len)
+	if (config->server_name.len)
 		sip_write_hdr(w, SIP_HDR_SERVER, config->server_name);
 	if (!sip_writer_ok(w) || tx->b->lost) {
 		sip_tx_unref(tx);

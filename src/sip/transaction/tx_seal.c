@@ -48,7 +48,7 @@ static void write_via(struct sip_writer *w, struct sip_tx_data *tx, enum sip_tra
 	sip_writez(w, sip_transport_name(type));
 	sip_writez(w, " ");
 	sip_writez(w, sip_addr_text(local, true, host));
-	if (!config || !config->disable_rport)
+	if (!config->disable_rport)
 		sip_writez(w, ";rport");
 	sip_writez(w, ";branch=");
 	sip_write(w, tx->b->branch);
@@ -205,6 +205,7 @@ int sip_tx_seal(struct sip_tx_data *tx, enum sip_transport_type type, const stru
 		errno = EMSGSIZE;
 		return -1;
 	}
+	tx->protocol = (uint8_t)type;
 	tx->sealed = true;
 	return 0;
 }

@@ -1,0 +1,50 @@
+# The front door; meson does the work. `make run` and `make test` are all that is needed to begin.
+BUILD ?= build
+PREFIX ?= /usr/local
+SOURCES = $(shell git ls-files '*.c' '*.h')
+
+.PHONY: all run test asan tsan clang install clean bench check-headers format-check packages-build packages-test
+
+all: packages-build
+	@scripts/build $(BUILD)
+
+run: all
+	@scripts/run $(BUILD)
+
+test: packages-test
+	@scripts/test "" $(BUILD)
+
+asan: packages-test
+	@TIMEOUT_MULTIPLIER=4 scripts/test "" $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false
+
+tsan: packages-test
+	@TIMEOUT_MULTIPLIER=6 scripts/test "" $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false
+
+clang: packages-test
+	@scripts/packages clang
+	@CC=clang scripts/test "" $(BUILD)-clang
+
+# The place is compiled in, so the folder is configured for it first.
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD) server
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+bench: all
+	@ninja -C $(BUILD) bench
+
+check-headers:
+	@scripts/check-headers
+
+format-check:
+	@scripts/packages format
+	@clang-format --dry-run -Werror $(SOURCES)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang
+
+packages-build:
+	@scripts/packages build
+
+packages-test:
+	@scripts/packages build test

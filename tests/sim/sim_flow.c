@@ -67,14 +67,15 @@ void sim_flow_packet(const char *what, const char *how, const struct sip_addr *f
 
 void sim_flow_note(const char *fmt, ...)
 {
-	char *line = next_line();
+	char *line = next_line(), text[SIM_FLOW_WIDTH - 20];
 	int64_t t = sim_now() - SIM_CLOCK_START;
-	int n = snprintf(line, SIM_FLOW_WIDTH, "%5lld.%06lld -- ", (long long)(t / 1000000), (long long)(t % 1000000));
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line + n, SIM_FLOW_WIDTH - (size_t)n, fmt, ap);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
 	va_end(ap);
+	snprintf(line, SIM_FLOW_WIDTH, "%5lld.%06lld -- %s", (long long)(t / 1000000), (long long)(t % 1000000), text);
 	digest_add(line, strlen(line));
 }
 

@@ -82,6 +82,7 @@ static int64_t keep_alive(struct sip_conn *c, int64_t now)
 		return INT64_MAX;
 	if (now >= load(&c->keep_alive_us) + every) {
 		store(&c->keep_alive_us, now);
+		atomic_store_explicit(&c->pong_due, true, memory_order_relaxed);
 		sip_conn_send(c, RS_STR("\r\n\r\n"), NULL);
 	}
 	return load(&c->keep_alive_us) + every;

@@ -57,6 +57,7 @@ struct sip_conn {
 	_Atomic int64_t active_us;     /* the last traffic */
 	_Atomic int64_t half_us;       /* since when half a message waits, or there was none yet; 0: no */
 	_Atomic int64_t keep_alive_us; /* the last ping of ours */
+	_Atomic bool pong_due;         /* which was not answered yet */
 
 	struct rs_serializer serializer; /* the timer's */
 	struct rs_timer timer;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define READ_BYTES 65536
-/* Two CRLF that come further apart are two answers to pings of ours, not one ping (RFC 5626 section 4.4.1). */
+/* Two CRLF that come further apart are no ping: some phones send a single one every now and then. */
 #define PING_US 1000000
 
 static _Thread_local char scratch[READ_BYTES];
@@ -81,6 +81,9 @@ static size_t skip_crlf(struct sip_conn *c, const char *p, size_t n, bool *ping)
 			c->crlf = 0;
 		}
 	}
+	/* The pong to a ping of ours, not the first half of one of theirs (RFC 5626 section 4.4.1). */
+	if (c->crlf == 2 && i == n && atomic_exchange_explicit(&c->pong_due, false, memory_order_relaxed))
+		c->crlf = 0;
 	if (i < n)
 		c->crlf = 0;
 	return i;

@@ -201,6 +201,26 @@ static struct timespec deadline(void)
 	return ts;
 }
 
+static void quiet_done(void *token)
+{
+	pthread_mutex_lock(&o.lock);
+	*(bool *)token = true;
+	pthread_cond_broadcast(&o.changed);
+	pthread_mutex_unlock(&o.lock);
+}
+
+void observer_quiet(void)
+{
+	struct timespec until = deadline();
+	bool quiet = false;
+
+	assert_int_equal(rs_quiet(quiet_done, &quiet), 0);
+	pthread_mutex_lock(&o.lock);
+	while (!quiet)
+		assert_int_equal(pthread_cond_timedwait(&o.changed, &o.lock, &until), 0);
+	pthread_mutex_unlock(&o.lock);
+}
+
 bool observer_wait(unsigned n)
 {
 	struct timespec until = deadline();
@@ -287,7 +307,7 @@ static void result_hold(struct sip_send_result *r, bool on)
 
 void observer_result_init(struct observer_result *r)
 {
-	*r = (struct observer_result){0};
+	memset(r, 0, sizeof(*r));
 	r->r.failed = result_failed;
 	r->r.hold = result_hold;
 	r->r.serializer = o.serializers[0];
@@ -301,7 +321,7 @@ int observer_result_wait(struct observer_result *r)
 	pthread_mutex_lock(&o.lock);
 	while ((!r->failed || r->held) && pthread_cond_timedwait(&o.changed, &o.lock, &until) == 0)
 		;
-	error = r->failed == 1 && r->held == 0 ? r->r.error : 0;
+	error = r->failed && r->held == 0 ? r->r.error : 0;
 	pthread_mutex_unlock(&o.lock);
 	return error;
 }

@@ -20,6 +20,8 @@ struct observer_options {
 void observer_start(const struct sip_stack_config *config, struct observer_options options);
 void observer_stop(void);
 
+/* Every pool thread has ended what it did, its sends included. */
+void observer_quiet(void);
 /* Waits until n messages have come since the start, false after OBSERVER_WAIT_MS. */
 bool observer_wait(unsigned n);
 unsigned observer_count(void);

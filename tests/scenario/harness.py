@@ -29,12 +29,12 @@ TRANSPORTS = """
 [udp]
 type=transport
 protocol=udp
-bind=127.0.0.1:0
+bind=127.0.0.1:@UDP@
 
 [tcp]
 type=transport
 protocol=tcp
-bind=127.0.0.1:0
+bind=127.0.0.1:@TCP@
 """
 
 
@@ -57,39 +57,57 @@ class Server:
         self.wrap = list(wrap)
         self.process = None
         self.log = []
-        self.ports = {}
-        os.makedirs(self.conf, exist_ok=True)
+        self.files = dict(files or {})
         if pjsip is not None:
-            self.write('pjsip.conf', pjsip)
-        for name, text in (files or {}).items():
-            self.write(name, text)
+            self.files['pjsip.conf'] = pjsip
+        os.makedirs(self.conf, exist_ok=True)
+        self._pick_ports()
 
     def write(self, name, text):
+        """Writes a configuration file; @UDP@ and @TCP@ stand for this server's ports."""
+        text = text.replace('@UDP@', str(self.ports['udp'])).replace('@TCP@', str(self.ports['tcp']))
         path = os.path.join(self.conf, name)
         with open(path + '.new', 'w') as f:
             f.write(text)
         os.replace(path + '.new', path)
 
+    def _pick_ports(self):
+        self.ports = {'udp': free_port(), 'tcp': free_port(socket.SOCK_STREAM)}
+        for name, text in self.files.items():
+            self.write(name, text)
+
     def start(self, expect_ready=True, args=()):
+        """Starts it; when somebody else was given one of its ports meanwhile, with other ones."""
+        for _ in range(5):
+            self._start(args)
+            if not expect_ready:
+                return self
+            if not self.ready.wait(DEADLINE * 2):
+                break
+            if self.ready_line:
+                return self
+            status = self.stop()
+            if not any('in use' in line for line in self.log):
+                raise AssertionError(f'the server ended with {status}:\n' + '\n'.join(self.log[-40:]))
+            self._pick_ports()
+        self.stop()
+        raise AssertionError('the server did not get ready:\n' + '\n'.join(self.log[-40:]))
+
+    def _start(self, args):
         self.log = []
+        self.ready_line = None
         self.ready = threading.Event()
         self.process = subprocess.Popen(
             self.wrap + [DAEMON, '-c', self.conf, '-d', self.state, '-m', self.modules] + list(args),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace')
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        if expect_ready and not self.ready.wait(DEADLINE * 2):
-            self.stop()
-            raise AssertionError('the server did not get ready:\n' + '\n'.join(self.log[-40:]))
-        return self
 
     def _read(self):
         for line in self.process.stderr:
             line = line.rstrip('\n')
             self.log.append(line)
             if ' ready: ' in line:
-                for proto, port in re.findall(r'(udp|tcp|tls|ws|wss) \S*?:(\d+)(?=[,\s(])', line):
-                    self.ports.setdefault(proto, int(port))
                 self.ready_line = line
                 self.ready.set()
         self.ready.set()

@@ -6,6 +6,7 @@
 #include "core/core.h"
 #include "core/loader/modules.h"
 #include "core/loader/wait.h"
+#include "res_sip/config.h"
 #include "res_sip/res_sip.h"
 
 #include <pthread.h>
@@ -13,8 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* How long an unload waits for what still runs, as the issue and the design ask. */
-#define UNLOAD_US 5000000
+/* How long an unload waits for what still runs, unless [modules] drain_ms says otherwise. */
+#define DRAIN_MS 5000
 
 /*
  * One operation at a time. Held while modules' load, unload and reload run: those may call everything of the public
@@ -170,18 +171,11 @@ static void close_unused(void)
 	}
 }
 
-static void stack_hold(void *module, int delta, const char *what, const char *name)
-{
-	(void)name;
-	ast_sip_module_hold_for(module, delta, what);
-}
-
 int ast_sip_loader_start(const char *dir, const struct ast_sip_modules_conf *conf)
 {
 	struct plan plan;
 	int error;
 
-	sip_module_hold = stack_hold;
 	pthread_mutex_lock(&operation);
 	free(module_dir);
 	module_dir = strdup(dir);
@@ -315,6 +309,15 @@ int ast_sip_loader_load(const char *name, char **why)
 	return finish(0, &text, why);
 }
 
+static int64_t drain_us(void)
+{
+	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
+	uint32_t ms = s ? ast_sip_own_uint(s, "modules", "drain_ms", DRAIN_MS) : DRAIN_MS;
+
+	ast_sip_snapshot_unref(s);
+	return (int64_t)ms * 1000;
+}
+
 int ast_sip_loader_unload(const char *name, char **why)
 {
 	struct loader_why text;
@@ -327,7 +330,7 @@ int ast_sip_loader_unload(const char *name, char **why)
 		loader_why_set(&text, "%s is needed by %s", m->name, dependent->name);
 		return finish(-1, &text, why);
 	}
-	return finish(module_unload(m, rs_now_us() + UNLOAD_US, &text), &text, why);
+	return finish(module_unload(m, rs_now_us() + drain_us(), &text), &text, why);
 }
 
 int ast_sip_loader_reload(const char *name, char **why)

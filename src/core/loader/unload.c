@@ -30,11 +30,20 @@ struct ast_sip_module *module_dependent(const struct ast_sip_module *m)
 	return NULL;
 }
 
-/* Holds that end without the module's unload: what has begun and will have run. Works, timers and the like are given
- * back by unload. */
+/*
+ * Holds that end without the module's unload: what has begun and will have run. Works, timers and the like are given
+ * back by unload.
+ */
 static bool ends_by_itself(const char *what)
 {
-	return strcmp(what, "task") == 0 || strcmp(what, "transaction") == 0 || strcmp(what, "request") == 0;
+	static const char *const words[] = {
+		"task", "request", "client transaction", "transaction user", "location update", "resolving a name"};
+
+	for (size_t i = 0; i < RS_ARRAY_SIZE(words); i++) {
+		if (strcmp(what, words[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 struct hold_text {

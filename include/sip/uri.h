@@ -26,7 +26,8 @@ struct sip_uri {
 	bool has_password;
 };
 
-/* 0, or -1: not a URI by RFC 3261's grammar (the whole text must be one). A scheme that is not ours is SIP_URI_OTHER. */
+/* 0, or -1: not a URI by RFC 3261's grammar (the whole text must be one). A scheme that is not ours is SIP_URI_OTHER. After
+ * -1 *out holds nothing of use. */
 RS_API int sip_uri_parse(struct rs_str text, struct sip_uri *out);
 static inline bool sip_uri_is_sip(const struct sip_uri *u) { return u->scheme == SIP_URI_SIP || u->scheme == SIP_URI_SIPS; }
 

@@ -122,12 +122,9 @@ int cur_number(struct sip_cur *c, uint64_t max, uint64_t *out)
 	uint64_t v = 0;
 
 	for (; c->p < c->end && is_class(*c->p, C_DIGIT); c->p++) {
-		unsigned digit = (unsigned)(*c->p - '0');
-
-		if (digit > max || v > (max - digit) / 10)
-			over = true;
-		else
-			v = v * 10 + digit;
+		if (!over)
+			v = v * 10 + (unsigned)(*c->p - '0');
+		over = over || v > max;
 	}
 	if (c->p == start)
 		return 0;

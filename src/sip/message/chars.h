@@ -98,7 +98,7 @@ static inline bool cur_take(struct sip_cur *c, char x)
  * a control character that is not escaped.
  */
 bool cur_quoted(struct sip_cur *c, struct rs_str *out);
-/* 1*DIGIT. 1: *out; 2: it was larger than max, *out is max; 0: no digit. */
+/* 1*DIGIT. 1: *out; 2: it was larger than max (at most 2**60), *out is max; 0: no digit. */
 int cur_number(struct sip_cur *c, uint64_t max, uint64_t *out);
 /* The end of the first comma-separated value of raw text (quotes and <> respected): the comma, or end. */
 const char *sip_value_end(const char *p, const char *end);

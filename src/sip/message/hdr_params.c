@@ -30,7 +30,7 @@ int sip_cur_param(struct sip_cur *c, struct sip_param *out)
 
 int sip_cur_params(struct sip_cur *c, struct rs_arena *arena, struct sip_params *out)
 {
-	struct sip_param found[SIP_MAX_PARAMS];
+	struct sip_param found[SIP_MAX_PARAMS + 1];
 	struct sip_param *copy;
 	const char *start;
 	uint32_t n = 0;
@@ -41,16 +41,12 @@ int sip_cur_params(struct sip_cur *c, struct rs_arena *arena, struct sip_params 
 	start = c->p;
 	if (!cur_at(c, ';'))
 		return 0;
-	for (;;) {
-		struct sip_param p;
-
-		rc = sip_cur_param(c, &p);
-		if (rc == 0)
-			break;
-		if (rc < 0 || n == sip_limits.params)
+	while ((rc = sip_cur_param(c, &found[n])) > 0) {
+		if (n++ == sip_limits.params)
 			return -1;
-		found[n++] = p;
 	}
+	if (rc < 0)
+		return -1;
 	copy = rs_arena_alloc(arena, n * sizeof(*copy));
 	if (!copy)
 		return -1;

@@ -25,14 +25,41 @@ static uint8_t slots[SLOTS];
 static uint8_t compact_ids[26];
 static uint32_t multiplier;
 
+/* Letters without case; other bytes may fall together, which the comparison sorts out. */
+static uint32_t caseless(char c)
+{
+	return (unsigned char)c | 0x20u;
+}
+
 static uint32_t slot_of(struct rs_str s, uint32_t mul)
 {
 	const char *p = s.p;
-	uint32_t h = (uint32_t)s.len | (uint32_t)to_lower(p[0]) << 8 | (uint32_t)to_lower(p[s.len - 1]) << 16 |
-		     (uint32_t)to_lower(p[s.len / 2]) << 24;
+	uint32_t h =
+		(uint32_t)s.len | caseless(p[0]) << 8 | caseless(p[s.len - 1]) << 16 | caseless(p[s.len / 2]) << 24;
 
-	h ^= (uint32_t)to_lower(p[s.len / 4]) << 5 ^ (uint32_t)to_lower(p[s.len * 3 / 4]) << 13;
+	h ^= caseless(p[s.len / 4]) << 5 ^ caseless(p[s.len * 3 / 4]) << 13;
 	return (h * mul) >> 22;
+}
+
+/* Names are written as in the table nearly always; eight bytes at a time, the last ones overlapping. */
+static bool same_bytes(const char *a, const char *b, size_t n)
+{
+	uint64_t x, y;
+
+	if (n < sizeof(x)) {
+		while (n && a[n - 1] == b[n - 1])
+			n--;
+		return n == 0;
+	}
+	for (size_t i = 0; i + sizeof(x) < n; i += sizeof(x)) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		if (x != y)
+			return false;
+	}
+	memcpy(&x, a + n - sizeof(x), sizeof(x));
+	memcpy(&y, b + n - sizeof(y), sizeof(y));
+	return x == y;
 }
 
 static bool try_multiplier(uint32_t mul)
@@ -83,6 +110,8 @@ enum sip_hdr_id sip_hdr_from_name(struct rs_str name)
 	row = &rows[id];
 	if (row->name.len != name.len)
 		return SIP_HDR_OTHER;
+	if (same_bytes(name.p, row->name.p, name.len))
+		return (enum sip_hdr_id)id;
 	for (size_t i = 0; i < name.len; i++) {
 		if (to_lower(name.p[i]) != to_lower(row->name.p[i]))
 			return SIP_HDR_OTHER;

@@ -47,9 +47,10 @@ const char *sip_line_find_end(const char *p, const char *end, bool *bad)
 	return lf ? lf + 1 : NULL;
 }
 
-enum sip_line_end sip_line_next(const char **pos, const char *end, struct sip_line *out)
+enum sip_line_end sip_line_next(const char **pos, const char *end, struct sip_hdr *out)
 {
 	const char *p = *pos, *start = p, *value, *lf;
+	bool bad;
 
 	if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
 		*pos = p + 2;
@@ -60,14 +61,14 @@ enum sip_line_end sip_line_next(const char **pos, const char *end, struct sip_li
 	out->name = rs_str_n(start, (size_t)(p - start));
 	while (p < end && (*p == ' ' || *p == '\t'))
 		p++;
-	out->bad = p == end || *p != ':' || out->name.len == 0;
-	if (out->bad)
+	bad = p == end || *p != ':' || out->name.len == 0;
+	if (bad)
 		out->name.len = 0;
 	else
 		p++;
 	value = p;
 	for (;;) {
-		lf = find_crlf(p, end, &out->bad);
+		lf = find_crlf(p, end, &bad);
 		if (!lf)
 			return SIP_LINE_CUT;
 		p = lf + 1;
@@ -77,7 +78,7 @@ enum sip_line_end sip_line_next(const char **pos, const char *end, struct sip_li
 	out->value = rs_str_trim(rs_str_n(value, (size_t)(lf - 1 - value)));
 	out->line = rs_str_n(start, (size_t)(p - start));
 	*pos = p;
-	return SIP_LINE_OK;
+	return bad ? SIP_LINE_BAD : SIP_LINE_OK;
 }
 
 int sip_content_length(struct rs_str value, uint32_t *out)

@@ -49,17 +49,15 @@ static bool starts_like_sip(const char *p, const char *end)
 static int head_length(const char *p, const char *end, uint32_t *length)
 {
 	struct rs_str seen = RS_STR_NULL;
-	struct sip_line line;
+	enum sip_line_end how;
+	struct sip_hdr line;
 	bool bad = false;
 
 	*length = 0;
 	p = sip_line_find_end(p, end, &bad);
 	if (!p || bad)
 		return -1;
-	while (sip_line_next(&p, end, &line) == SIP_LINE_OK) {
-		/* It may hide a header from us or from others. */
-		if (line.bad)
-			return -1;
+	while ((how = sip_line_next(&p, end, &line)) == SIP_LINE_OK) {
 		if (sip_hdr_from_name(line.name) != SIP_HDR_CONTENT_LENGTH)
 			continue;
 		if (seen.p && !rs_str_eq(seen, line.value))
@@ -68,7 +66,8 @@ static int head_length(const char *p, const char *end, uint32_t *length)
 			return -1;
 		seen = line.value;
 	}
-	return 0;
+	/* A bad line may hide a header from us or from others. */
+	return how == SIP_LINE_EMPTY ? 0 : -1;
 }
 
 enum sip_parse_result sip_msg_frame(struct rs_str bytes, size_t *from, size_t *length, size_t *need)

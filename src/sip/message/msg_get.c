@@ -137,7 +137,7 @@ struct sip_msg_class sip_msg_classify(struct rs_str bytes)
 {
 	struct sip_msg_class class = {0};
 	const char *p = bytes.p ? bytes.p : "", *end = p + bytes.len, *after;
-	struct sip_line line;
+	struct sip_hdr line;
 	struct sip_cur c;
 	bool bad = false;
 
@@ -150,7 +150,7 @@ struct sip_msg_class sip_msg_classify(struct rs_str bytes)
 	c = (struct sip_cur){p, after};
 	if (class.is_request)
 		class.method = sip_method_from_name(cur_span(&c, C_TOKEN));
-	for (p = after; sip_line_next(&p, end, &line) == SIP_LINE_OK;) {
+	for (p = after; sip_line_next(&p, end, &line) <= SIP_LINE_BAD;) {
 		if (sip_hdr_from_name(line.name) == SIP_HDR_TO) {
 			class.in_dialog = sip_tag_scan(line.value).len > 0;
 			break;

@@ -134,19 +134,19 @@ static int parse_start_line(struct sip_msg *msg, const char *p, const char *afte
 
 /* ---- headers ---- */
 
-static int index_add(struct index *ix, const struct sip_hdr *h)
+/* The slot for the next line, or NULL without memory. It counts once n is raised. */
+static struct sip_hdr *index_slot(struct index *ix)
 {
 	if (ix->n == ix->cap) {
 		struct sip_hdr *v = rs_arena_alloc(ix->msg->arena, 2 * ix->cap * sizeof(*v));
 
 		if (!v)
-			return -1;
+			return NULL;
 		memcpy(v, ix->v, ix->n * sizeof(*v));
 		ix->v = v;
 		ix->cap *= 2;
 	}
-	ix->v[ix->n++] = *h;
-	return 0;
+	return &ix->v[ix->n];
 }
 
 static void bad_value(struct sip_msg *msg, enum sip_hdr_id id)
@@ -198,48 +198,48 @@ static void note_routing(struct index *ix, enum sip_hdr_id id, struct rs_str val
 	}
 }
 
-static int note_line(struct index *ix, const struct sip_line *line)
+/* Takes the line in the next slot into the index. */
+static void note_line(struct index *ix, struct sip_hdr *h)
 {
 	struct sip_msg *msg = ix->msg;
-	struct sip_hdr h = {.name = line->name, .value = line->value, .line = line->line};
 	uint16_t *first;
 
-	if (line->bad) {
-		sip_msg_flaw(msg, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
-		if (line->name.len == 0)
-			return 0;
-	}
-	if (ix->n == sip_limits.hdrs || line->line.len > sip_limits.line) {
+	if (ix->n == sip_limits.hdrs || h->line.len > sip_limits.line) {
 		sip_msg_flaw(msg, SIP_FLAW_LIMIT, SIP_HDR_OTHER, 513);
-		return 0;
+		return;
 	}
-	h.id = sip_hdr_from_name(line->name);
-	if (h.id != SIP_HDR_OTHER) {
-		first = &msg->first[h.id];
+	h->id = sip_hdr_from_name(h->name);
+	if (h->id != SIP_HDR_OTHER) {
+		first = &msg->first[h->id];
 		if (!*first) {
 			*first = (uint16_t)(ix->n + 1);
-			note_routing(ix, h.id, h.value);
-		} else if ((sip_hdr_flags(h.id) & SIP_HDR_ONCE) && !rs_str_eq(h.value, ix->v[*first - 1].value)) {
-			sip_msg_flaw(msg, h.id == SIP_HDR_CONTENT_LENGTH ? SIP_FLAW_LENGTH : SIP_FLAW_DUPLICATE, h.id,
+			note_routing(ix, h->id, h->value);
+		} else if ((sip_hdr_flags(h->id) & SIP_HDR_ONCE) && !rs_str_eq(h->value, ix->v[*first - 1].value)) {
+			sip_msg_flaw(msg, h->id == SIP_HDR_CONTENT_LENGTH ? SIP_FLAW_LENGTH : SIP_FLAW_DUPLICATE, h->id,
 				     400);
 		}
 	}
-	return index_add(ix, &h);
+	ix->n++;
 }
 
 /* The header section. *body is behind it, NULL when its end is missing. -1: no memory. */
 static int parse_headers(struct index *ix, const char *p, const char *end, const char **body)
 {
-	struct sip_line line;
-
 	for (;;) {
-		enum sip_line_end how = sip_line_next(&p, end, &line);
+		struct sip_hdr *slot = index_slot(ix);
+		enum sip_line_end how;
 
-		*body = how == SIP_LINE_EMPTY ? p : NULL;
-		if (how != SIP_LINE_OK)
-			return 0;
-		if (note_line(ix, &line))
+		if (!slot)
 			return -1;
+		how = sip_line_next(&p, end, slot);
+		if (how == SIP_LINE_BAD)
+			sip_msg_flaw(ix->msg, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
+		if (how == SIP_LINE_OK || (how == SIP_LINE_BAD && slot->name.len)) {
+			note_line(ix, slot);
+		} else if (how != SIP_LINE_BAD) {
+			*body = how == SIP_LINE_EMPTY ? p : NULL;
+			return 0;
+		}
 	}
 }
 

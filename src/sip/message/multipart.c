@@ -52,13 +52,11 @@ static bool find_delimiter(struct rs_str body, const char *p, struct rs_str boun
 static int split_part(const char *p, const char *end, struct sip_body_part *out)
 {
 	const char *start = p;
-	struct sip_line line;
+	struct sip_hdr line;
 	enum sip_line_end how;
 
 	*out = (struct sip_body_part){0};
 	while ((how = sip_line_next(&p, end, &line)) == SIP_LINE_OK) {
-		if (line.bad)
-			return -1;
 		if (SIP_IS(line.name, "content-type"))
 			out->content_type = line.value;
 		else if (SIP_IS(line.name, "content-disposition"))
@@ -66,6 +64,8 @@ static int split_part(const char *p, const char *end, struct sip_body_part *out)
 		else if (SIP_IS(line.name, "content-id"))
 			out->content_id = line.value;
 	}
+	if (how == SIP_LINE_BAD)
+		return -1;
 	if (how == SIP_LINE_CUT) {
 		/* The CRLF before the delimiter served as the empty line, too: a part without body. */
 		if (p != end)

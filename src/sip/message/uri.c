@@ -35,15 +35,19 @@ static bool pairs_ok(struct rs_str s, char sep, unsigned class, bool value_empty
 	}
 }
 
-static bool host_name_ok(struct rs_str host)
+/* Labels between single dots; no label to start with a hyphen is all that resolvers agree on. */
+static int cur_host_name(struct sip_cur *c, struct rs_str *host)
 {
-	if (host.len == 0 || host.p[0] == '.' || host.p[0] == '-')
-		return false;
-	for (size_t i = 1; i < host.len; i++) {
-		if (host.p[i] == '.' && host.p[i - 1] == '.')
-			return false;
+	const char *start = c->p;
+	char before = '.';
+
+	for (; c->p < c->end && is_class(*c->p, C_HOST); c->p++) {
+		if (before == '.' && (*c->p == '.' || *c->p == '-'))
+			return -1;
+		before = *c->p;
 	}
-	return true;
+	*host = rs_str_n(start, (size_t)(c->p - start));
+	return c->p > start ? 0 : -1;
 }
 
 /* hostport; the cursor is left behind it. */
@@ -61,10 +65,8 @@ int sip_cur_hostport(struct sip_cur *c, struct rs_str *host, uint16_t *port)
 		if (sip_addr_parse(*host, &a))
 			return -1;
 		c->p = close + 1;
-	} else {
-		*host = cur_span(c, C_HOST);
-		if (!host_name_ok(*host))
-			return -1;
+	} else if (cur_host_name(c, host)) {
+		return -1;
 	}
 	*port = 0;
 	return 0;
@@ -152,32 +154,28 @@ static int parse_tel(struct rs_str rest, struct sip_uri *u)
 	return digit ? 0 : -1;
 }
 
-int sip_uri_parse(struct rs_str text, struct sip_uri *out)
+int sip_uri_parse(struct rs_str text, struct sip_uri *u)
 {
-	struct sip_uri u = {.text = text};
 	struct sip_cur c = cur_of(text);
 	struct rs_str rest;
-	int rc;
 
+	*u = (struct sip_uri){.text = text};
 	if (text.len == 0 || text.len > sip_limits.uri || !is_class(text.p[0], C_ALPHA))
 		return -1;
-	u.scheme_text = cur_span(&c, C_SCHEME);
+	u->scheme_text = cur_span(&c, C_SCHEME);
 	if (!cur_take(&c, ':'))
 		return -1;
 	rest = rs_str_n(c.p, (size_t)(c.end - c.p));
-	if (SIP_IS(u.scheme_text, "sip") || SIP_IS(u.scheme_text, "sips")) {
-		u.scheme = u.scheme_text.len == 3 ? SIP_URI_SIP : SIP_URI_SIPS;
-		rc = parse_sip(rest, &u);
-	} else if (SIP_IS(u.scheme_text, "tel")) {
-		u.scheme = SIP_URI_TEL;
-		rc = parse_tel(rest, &u);
-	} else {
-		u.user = rest;
-		rc = rest.len && sip_all(rest, C_URIC, true) ? 0 : -1;
+	if (SIP_IS(u->scheme_text, "sip") || SIP_IS(u->scheme_text, "sips")) {
+		u->scheme = u->scheme_text.len == 3 ? SIP_URI_SIP : SIP_URI_SIPS;
+		return parse_sip(rest, u);
 	}
-	if (rc == 0)
-		*out = u;
-	return rc;
+	if (SIP_IS(u->scheme_text, "tel")) {
+		u->scheme = SIP_URI_TEL;
+		return parse_tel(rest, u);
+	}
+	u->user = rest;
+	return rest.len && sip_all(rest, C_URIC, true) ? 0 : -1;
 }
 
 static bool next_pair(struct rs_str all, char sep, size_t *pos, struct rs_str *name, struct rs_str *value)

@@ -1,4 +1,5 @@
-/* What the tests of the message layer share: a parsed message with its memory, and the messages under tests/messages. */
+/* What the tests of the message layer share: a parsed message with its memory, and the messages under tests/messages.
+ */
 #ifndef MESSAGE_TEST_H
 #define MESSAGE_TEST_H
 
@@ -31,7 +32,10 @@ static inline enum sip_parse_result parse_into(struct parsed *p, struct rs_str b
 	return p->result;
 }
 
-static inline void done(struct parsed *p) { rs_arena_reset(&p->arena); }
+static inline void done(struct parsed *p)
+{
+	rs_arena_reset(&p->arena);
+}
 
 #define assert_str(s, lit)                                                                                             \
 	do {                                                                                                           \
@@ -81,7 +85,8 @@ static inline struct rs_str next_column(struct rs_str *line)
 }
 
 /* Calls fn for each line of a table that is no comment. Returns how many there were, -1 without the file. */
-static inline int for_each_row(const char *table, void (*fn)(struct rs_str name, struct rs_str rest, void *data), void *data)
+static inline int for_each_row(const char *table, void (*fn)(struct rs_str name, struct rs_str rest, void *data),
+			       void *data)
 {
 	static char text[MAX_FILE];
 	int n = load_file(table, text, sizeof(text)), rows = 0;
@@ -115,7 +120,7 @@ static inline void message_row(struct rs_str name, struct rs_str rest, void *dat
 {
 	static char bytes[MAX_FILE];
 	struct message_walk *walk = data;
-	struct message_row row = { .name = name };
+	struct message_row row = {.name = name};
 	char path[256];
 	int n;
 
@@ -133,7 +138,7 @@ static inline void message_row(struct rs_str name, struct rs_str rest, void *dat
 
 static inline void for_each_message(void (*fn)(const struct message_row *row, void *data), void *data)
 {
-	struct message_walk walk = { fn, data };
+	struct message_walk walk = {fn, data};
 
 	assert_true(for_each_row("tests/messages/expect.tsv", message_row, &walk) >= 30);
 }

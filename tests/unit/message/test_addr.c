@@ -26,9 +26,10 @@ static void numeric_addresses_parse_and_print(void **state)
 
 static void what_is_no_address_is_refused(void **state)
 {
-	static const char *const bad[] = { "",	      "a",	   "1.2.3",   "1.2.3.4.5", "256.1.1.1", "1.2.3.4:",
-					   "1.2.3.4:65536", "01.2.3.4", "1.2.3.4 ", "[::1",	   "[::1]5060", "[]",
-					   "[1.2.3.4]",	    "::g",	"1:2",	    "1..2.3",	   "fe80::1%x", ":" };
+	static const char *const bad[] = {
+		"",         "a",        "1.2.3",     "1.2.3.4.5", "256.1.1.1", "1.2.3.4:",  "1.2.3.4:65536",
+		"01.2.3.4", "1.2.3.4 ", "[::1",      "[::1]5060", "[]",        "[1.2.3.4]", "::g",
+		"1:2",      "1..2.3",   "fe80::1%x", ":"};
 
 	(void)state;
 	for (size_t i = 0; i < RS_ARRAY_SIZE(bad); i++)
@@ -62,7 +63,7 @@ static void addresses_compare_and_convert(void **state)
 	assert_true(sip_addr_is_any(&a));
 	assert_int_equal(sip_addr_parse(RS_STR("::"), &a), 0);
 	assert_true(sip_addr_is_any(&a));
-	assert_false(sip_addr_is_any(&(struct sip_addr){ 0 }));
+	assert_false(sip_addr_is_any(&(struct sip_addr){0}));
 }
 
 static void transports_know_their_names_and_ports(void **state)

@@ -1,4 +1,5 @@
-/* Nothing reads past its input: every prefix of every message stands right before, and right behind, a page that may not be read. */
+/* Nothing reads past its input: every prefix of every message stands right before, and right behind, a page that may
+ * not be read. */
 #include "message_test.h"
 
 #include <sys/mman.h>

@@ -69,8 +69,13 @@ extern struct ast_sip_module *ast_sip_self_ __attribute__((visibility("hidden"))
 								 .self = &ast_sip_self_,                             \
 								 __VA_ARGS__ }
 
+/* The build of the server gives it; installed headers bring it along. */
 #ifndef RES_SIP_VERSION
+#if __has_include("res_sip/version.h")
+#include "res_sip/version.h"
+#else
 #define RES_SIP_VERSION "unknown"
+#endif
 #endif
 
 /* Whether a module of that name is loaded and running (either spelling). Any thread. */

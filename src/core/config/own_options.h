@@ -14,9 +14,9 @@
 	  "Contacts of one REGISTER: work for one request")                                                            \
 	X("security", "informational", BOOL, "no", 0, 0, "write SuccessfulAuth and ChallengeSent to the security log") \
 	X("security", "trusted", NETWORKS, "", 0, 0, "networks without answer budget and connection limit")            \
-	X("security", "udp_answer_budget", UINT, "200", 0, 1000000,                                                     \
+	X("security", "udp_answer_budget", UINT, "200", 0, 1000000,                                                    \
 	  "failure answers a second to a UDP source; 0: no limit")                                                     \
-	X("security", "udp_answer_burst", UINT, "2000", 1, 1000000, "failure answers at once to a UDP source")          \
+	X("security", "udp_answer_burst", UINT, "2000", 1, 1000000, "failure answers at once to a UDP source")         \
 	X("security", "udp_answer_factor", UINT, "3", 1, 100,                                                          \
 	  "an answer to an unverified UDP source is at most so many times its question")                               \
 	X("security", "budget_sources", UINT, "65536", 256, 16777216,                                                  \

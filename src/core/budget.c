@@ -1,70 +1,97 @@
 /*
  * Amplification and abuse over UDP: an answer to a source that has not shown that the address is its own is at most
- * three times its question, and a source gets so many answers that are no success in a while. A source that
- * authenticated lately, is identified by its address, or is trusted by the configuration is exempt, so that an office
- * behind one NAT does not suffer from one bad phone. By IPv4 address and IPv6 /64.
+ * three times its question, and a source gets so many answers to failures in a while. A source that authenticated
+ * lately, is identified by its address, or is trusted by the configuration is exempt, so that an office behind one NAT
+ * does not suffer from one bad phone. By IPv4 address and IPv6 /64.
  */
 #include "core/pipeline.h"
 #include "core/core.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-/* RFC 5358's and QUIC's measure: more makes a server worth abusing as a mirror. */
-#define AMPLIFICATION 3
-/* Failures that a source may have at once, and those that it wins back in a second. */
-#define BURST_DEFAULT 2000
-#define RATE_DEFAULT  200
-/* How long a source counts as verified. */
-#define VERIFIED_US (3600 * (int64_t)1000000)
+/* Defaults of [security] in res_sip.conf. */
+#define FACTOR   3     /* more makes a server worth abusing as a mirror */
+#define BURST    2000  /* failures that a source may have at once */
+#define RATE     200   /* and those that it wins back in a second */
+#define SOURCES  65536 /* remembered at once: forged addresses must not grow the table */
+#define VERIFIED 3600  /* seconds that a source counts as verified */
 
-/* Sources remembered at once: forged addresses must not grow the table without end. */
-#define SHARDS  64
-#define BUCKETS 128
-#define WAYS    8
+#define SHARDS 64
+#define WAYS   8
 
 struct entry {
 	uint64_t key[2]; /* the address or its /64 */
 	uint8_t family;  /* 0: free */
 	uint32_t failures;
 	int64_t seen_us;     /* when failures was brought up to date */
-	int64_t verified_us; /* 0: never */
+	int64_t verified_us; /* until when; 0: never */
 };
 
 static struct shard {
 	pthread_mutex_t lock;
-	struct entry entries[BUCKETS][WAYS];
+	struct entry *entries;
 } shards[SHARDS] = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+static uint32_t buckets; /* of a shard; 0: there is no table */
 
-/* Networks without limit: [limits] trusted. */
-#define MAX_TRUSTED 64
-struct network {
-	struct sip_addr addr;
-	uint8_t bits;
-};
 static struct {
-	_Atomic bool on;
-	_Atomic uint32_t burst, rate;
-} settings = {.on = true, .burst = BURST_DEFAULT, .rate = RATE_DEFAULT};
-struct trusted {
-	unsigned n;
-	struct network v[MAX_TRUSTED];
-};
-static _Atomic(struct trusted *) trusted;
+	_Atomic uint32_t factor, burst, rate, verified_s;
+} settings = {.factor = FACTOR, .burst = BURST, .rate = RATE, .verified_s = VERIFIED};
 
-static void key_of(const struct sip_addr *peer, uint64_t key[2], uint8_t *family)
+struct source {
+	uint64_t key[2];
+	uint8_t family;
+};
+
+static struct source source_of(const struct sip_addr *peer)
 {
+	struct source s;
 	struct sip_addr a = *peer;
 
 	sip_addr_unmap(&a);
-	memcpy(key, a.ip, 16);
+	memcpy(s.key, a.ip, 16);
 	if (a.family == 6)
-		key[1] = 0;
-	*family = a.family;
+		s.key[1] = 0;
+	s.family = a.family;
+	return s;
 }
+
+/* ---- what a thread knows by itself, so that one busy source is no lock that all threads share ---- */
+
+#define CACHE         64
+#define CACHE_LIFE_US 100000
+
+struct known {
+	struct source source;
+	bool verified; /* else: its budget is not spent */
+	uint32_t epoch;
+	int64_t until_us;
+};
+static _Thread_local struct known cache[CACHE];
+static _Atomic uint32_t epoch = 1; /* a table that was cleared makes all caches void */
+
+static struct known *cached(const struct source *s)
+{
+	return &cache[rs_hash(rs_str_n((const char *)s->key, 16)) % CACHE];
+}
+
+static bool cache_has(const struct known *k, const struct source *s, int64_t now)
+{
+	return k->epoch == atomic_load_explicit(&epoch, memory_order_relaxed) && now < k->until_us &&
+	       k->source.family == s->family && k->source.key[0] == s->key[0] && k->source.key[1] == s->key[1];
+}
+
+static void cache_put(const struct source *s, bool verified, int64_t now)
+{
+	*cached(s) = (struct known){.source = *s,
+				    .verified = verified,
+				    .epoch = atomic_load_explicit(&epoch, memory_order_relaxed),
+				    .until_us = now + CACHE_LIFE_US};
+}
+
+/* ---- the table ---- */
 
 /* Who goes first when a bucket is full: a flood of strangers must not push a verified source out. */
 static bool goes_before(const struct entry *a, const struct entry *b)
@@ -79,24 +106,26 @@ static bool goes_before(const struct entry *a, const struct entry *b)
 }
 
 /* The source's entry, made when make says so, else NULL. The shard is locked in any case. */
-static struct entry *find(const uint64_t key[2], uint8_t family, struct shard **shard, bool make)
+static struct entry *find(const struct source *s, struct shard **shard, bool make)
 {
-	uint64_t h = rs_hash(rs_str_n((const char *)key, 16));
+	uint64_t h = rs_hash(rs_str_n((const char *)s->key, 16));
 	struct entry *bucket, *victim;
 
 	*shard = &shards[h % SHARDS];
-	bucket = (*shard)->entries[(h / SHARDS) % BUCKETS];
-	victim = &bucket[0];
 	pthread_mutex_lock(&(*shard)->lock);
+	if (!(*shard)->entries)
+		return NULL;
+	bucket = (*shard)->entries + (h / SHARDS) % buckets * WAYS;
+	victim = &bucket[0];
 	for (unsigned i = 0; i < WAYS; i++) {
-		if (bucket[i].family == family && bucket[i].key[0] == key[0] && bucket[i].key[1] == key[1])
+		if (bucket[i].family == s->family && bucket[i].key[0] == s->key[0] && bucket[i].key[1] == s->key[1])
 			return &bucket[i];
 		if (goes_before(&bucket[i], victim))
 			victim = &bucket[i];
 	}
 	if (!make)
 		return NULL;
-	*victim = (struct entry){.key = {key[0], key[1]}, .family = family, .seen_us = rs_now_us()};
+	*victim = (struct entry){.key = {s->key[0], s->key[1]}, .family = s->family, .seen_us = rs_now_us()};
 	return victim;
 }
 
@@ -111,67 +140,110 @@ static void win_back(struct entry *e, int64_t now)
 	e->seen_us = now;
 }
 
-bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t answer)
+static bool is_verified(const struct entry *e, int64_t now)
 {
-	uint64_t key[2];
-	uint8_t family;
+	return e->verified_us > now;
+}
+
+enum standing { STANDING_CLEAN, STANDING_VERIFIED, STANDING_SPENT };
+
+static enum standing standing_of(const struct source *s, int64_t now)
+{
+	struct known *k = cached(s);
+	enum standing standing = STANDING_CLEAN;
 	struct shard *shard;
 	struct entry *e;
-	bool verified, spent;
-	int64_t now;
 
-	if (!atomic_load_explicit(&settings.on, memory_order_relaxed) || ast_sip_peer_trusted(peer))
-		return true;
-	now = rs_now_us();
-	key_of(peer, key, &family);
-	e = find(key, family, &shard, false);
-	if (e)
+	if (cache_has(k, s, now))
+		return k->verified ? STANDING_VERIFIED : STANDING_CLEAN;
+	e = find(s, &shard, false);
+	if (e && is_verified(e, now)) {
+		standing = STANDING_VERIFIED;
+	} else if (e) {
 		win_back(e, now);
-	verified = e && e->verified_us && now - e->verified_us < VERIFIED_US;
-	spent = e && e->failures > atomic_load_explicit(&settings.burst, memory_order_relaxed);
+		if (e->failures > atomic_load_explicit(&settings.burst, memory_order_relaxed))
+			standing = STANDING_SPENT;
+	}
 	pthread_mutex_unlock(&shard->lock);
-	return verified || (!spent && (!question || answer <= AMPLIFICATION * question));
+	if (standing != STANDING_SPENT)
+		cache_put(s, standing == STANDING_VERIFIED, now);
+	return standing;
+}
+
+/* ---- what the core asks and says ---- */
+
+bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t answer)
+{
+	struct source s;
+
+	if (!atomic_load_explicit(&settings.rate, memory_order_relaxed) || ast_sip_peer_trusted(peer))
+		return true;
+	s = source_of(peer);
+	switch (standing_of(&s, rs_now_us())) {
+	case STANDING_VERIFIED:
+		return true;
+	case STANDING_SPENT:
+		return false;
+	case STANDING_CLEAN:
+		break;
+	}
+	return !question || answer <= question * atomic_load_explicit(&settings.factor, memory_order_relaxed);
 }
 
 void ast_sip_budget_failed(const struct sip_addr *peer)
 {
-	uint64_t key[2];
-	uint8_t family;
+	struct source s = source_of(peer);
+	int64_t now = rs_now_us();
+	struct known *k = cached(&s);
 	struct shard *shard;
 	struct entry *e;
-	int64_t now = rs_now_us();
 
-	if (!atomic_load_explicit(&settings.on, memory_order_relaxed))
+	if (!atomic_load_explicit(&settings.rate, memory_order_relaxed) || (cache_has(k, &s, now) && k->verified))
 		return;
-	key_of(peer, key, &family);
-	e = find(key, family, &shard, true);
-	if (!e->verified_us || now - e->verified_us >= VERIFIED_US) {
+	e = find(&s, &shard, true);
+	if (e && !is_verified(e, now)) {
 		win_back(e, now);
 		if (e->failures <= atomic_load_explicit(&settings.burst, memory_order_relaxed))
 			e->failures++;
+		else
+			k->until_us = 0;
 	}
 	pthread_mutex_unlock(&shard->lock);
 }
 
 void ast_sip_budget_verified(const struct sip_addr *peer)
 {
-	uint64_t key[2];
-	uint8_t family;
+	struct source s = source_of(peer);
+	int64_t now = rs_now_us();
+	struct known *k = cached(&s);
 	struct shard *shard;
 	struct entry *e;
 
-	if (!atomic_load_explicit(&settings.on, memory_order_relaxed))
+	if (!atomic_load_explicit(&settings.rate, memory_order_relaxed) || (cache_has(k, &s, now) && k->verified))
 		return;
-	key_of(peer, key, &family);
-	e = find(key, family, &shard, true);
-	e->verified_us = rs_now_us();
-	if (!e->verified_us)
-		e->verified_us = 1;
-	e->failures = 0;
+	e = find(&s, &shard, true);
+	if (e) {
+		e->verified_us =
+			now + (int64_t)atomic_load_explicit(&settings.verified_s, memory_order_relaxed) * 1000000;
+		e->failures = 0;
+	}
 	pthread_mutex_unlock(&shard->lock);
+	cache_put(&s, true, now);
 }
 
 /* ---- trusted by configuration ---- */
+
+#define MAX_TRUSTED 256
+
+struct network {
+	struct sip_addr addr;
+	uint8_t bits;
+};
+struct trusted {
+	unsigned n;
+	struct network v[];
+};
+static _Atomic(struct trusted *) trusted;
 
 static bool in_network(const struct network *n, const struct sip_addr *a)
 {
@@ -213,38 +285,56 @@ static int parse_network(struct rs_str text, struct network *out)
 	return 0;
 }
 
+/* The configuration has checked them already. */
 static struct trusted *read_trusted(struct ast_sip_snapshot *s)
 {
-	struct ast_sip_strings list = ast_sip_own_list(s, "limits", "trusted");
-	struct trusted *t = list.n ? calloc(1, sizeof(*t)) : NULL;
+	struct ast_sip_strings list = ast_sip_own_list(s, "security", "trusted");
+	struct trusted *t = list.n ? calloc(1, sizeof(*t) + list.n * sizeof(t->v[0])) : NULL;
 
 	for (uint32_t i = 0; t && i < list.n && t->n < MAX_TRUSTED; i++) {
 		if (parse_network(list.v[i], &t->v[t->n]) == 0)
 			t->n++;
-		else
-			rs_event(RS_LOG_WARNING, "limits.trusted.bad", RS_FS("network", list.v[i]));
 	}
 	return t;
 }
+
+/* ---- life ---- */
 
 void ast_sip_budget_configure(struct ast_sip_snapshot *s)
 {
 	struct trusted *old = atomic_exchange_explicit(&trusted, read_trusted(s), memory_order_acq_rel);
 
-	atomic_store(&settings.on, ast_sip_own_bool(s, "limits", "answer_budget", true));
-	atomic_store(&settings.burst, ast_sip_own_uint(s, "limits", "failures_burst", BURST_DEFAULT));
-	atomic_store(&settings.rate, ast_sip_own_uint(s, "limits", "failures_per_second", RATE_DEFAULT));
-	if (old && rs_quiet(free, old))
-		rs_event(RS_LOG_WARNING, "core.no_memory", RS_FZ("for", "quiet point"));
+	atomic_store(&settings.factor, ast_sip_own_uint(s, "security", "udp_answer_factor", FACTOR));
+	atomic_store(&settings.burst, ast_sip_own_uint(s, "security", "udp_answer_burst", BURST));
+	atomic_store(&settings.rate, ast_sip_own_uint(s, "security", "udp_answer_budget", RATE));
+	atomic_store(&settings.verified_s, ast_sip_own_uint(s, "security", "verified_s", VERIFIED));
+	/* Without memory to wait for the quiet point nobody can say when it may go: it stays. */
+	if (old)
+		rs_quiet(free, old);
+}
+
+int ast_sip_budget_start(struct ast_sip_snapshot *s)
+{
+	uint32_t per_shard = ast_sip_own_uint(s, "security", "budget_sources", SOURCES) / SHARDS;
+
+	buckets = per_shard > WAYS ? per_shard / WAYS : 1;
+	for (unsigned i = 0; i < SHARDS; i++) {
+		shards[i].entries = calloc((size_t)buckets * WAYS, sizeof(struct entry));
+		if (!shards[i].entries) {
+			ast_sip_budget_stop();
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* After the pool has ended. */
-void ast_sip_budget_clear(void)
+void ast_sip_budget_stop(void)
 {
 	free(atomic_exchange_explicit(&trusted, NULL, memory_order_acq_rel));
 	for (unsigned i = 0; i < SHARDS; i++) {
-		pthread_mutex_lock(&shards[i].lock);
-		memset(shards[i].entries, 0, sizeof(shards[i].entries));
-		pthread_mutex_unlock(&shards[i].lock);
+		free(shards[i].entries);
+		shards[i].entries = NULL;
 	}
+	atomic_fetch_add(&epoch, 1);
 }

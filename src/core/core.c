@@ -77,13 +77,13 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.disable_rport = system->disable_rport,
 		.compact_headers = system->compact_headers,
 		.server_name = ast_sip_snapshot_global(s)->user_agent,
-		.max_transactions = limit(s, "max_transactions"),
-		.max_connections = limit(s, "max_connections"),
-		.max_connections_per_peer = limit(s, "max_connections_per_peer"),
-		.stream_idle_s = limit(s, "stream_idle"),
-		.stream_half_open_s = limit(s, "stream_half_open"),
-		.stream_send_queue = limit(s, "stream_send_queue"),
-		.readers = limit(s, "readers"),
+		.max_transactions = limit(s, "transactions"),
+		.max_connections = limit(s, "connections"),
+		.max_connections_per_peer = limit(s, "connections_per_peer"),
+		.stream_idle_s = limit(s, "tcp_idle_s"),
+		.stream_half_open_s = limit(s, "tcp_half_open_s"),
+		.stream_send_queue = limit(s, "tcp_send_queue"),
+		.readers = limit(s, "udp_readers"),
 		.peer_trusted = ast_sip_peer_trusted,
 		.admit = ast_sip_overload_admit,
 		.answer_allowed = ast_sip_budget_allows,
@@ -99,13 +99,13 @@ static int start_stack(struct ast_sip_snapshot *s)
 static void set_message_limits(struct ast_sip_snapshot *s)
 {
 	struct sip_msg_limits l = {
-		.msg = limit(s, "max_message"),
-		.hdrs = limit(s, "max_headers"),
-		.line = limit(s, "max_header_line"),
-		.values = limit(s, "max_header_values"),
-		.params = limit(s, "max_header_params"),
-		.uri = limit(s, "max_uri"),
-		.parts = limit(s, "max_body_parts"),
+		.msg = limit(s, "message_size"),
+		.hdrs = limit(s, "headers"),
+		.line = limit(s, "header_size"),
+		.values = limit(s, "header_values"),
+		.params = limit(s, "params"),
+		.uri = limit(s, "uri"),
+		.parts = limit(s, "body_parts"),
 	};
 
 	sip_msg_set_limits(&l);
@@ -187,7 +187,6 @@ stack:
 services:
 	rs_taskpool_stop();
 	ast_sip_services_stop();
-	ast_sip_budget_clear();
 	ast_sip_snapshot_install(NULL);
 	ast_sip_work_open(false);
 	return error;
@@ -208,7 +207,7 @@ int ast_sip_core_start(const struct ast_sip_core_options *wanted, struct ast_sip
 	options = *wanted;
 	started_us = rs_now_us();
 	error = make_directory(options.state_dir);
-	if (!error && (ast_sip_rx_state_start() || ast_sip_nonce_start()))
+	if (!error && (ast_sip_rx_state_start() || ast_sip_nonce_start() || ast_sip_budget_start(s)))
 		error = ENOMEM;
 	if (!error) {
 		ast_sip_work_prepare();
@@ -217,6 +216,7 @@ int ast_sip_core_start(const struct ast_sip_core_options *wanted, struct ast_sip
 	}
 	if (error) {
 		ast_sip_rx_state_stop();
+		ast_sip_budget_stop();
 		conf_error_add(errors, false, NULL, 0, "cannot start: %s", strerror(error));
 	} else {
 		report_not_applicable(s);
@@ -291,7 +291,7 @@ void ast_sip_core_stop(unsigned grace_ms)
 	rs_taskpool_stop();
 	ast_sip_services_stop();
 	ast_sip_unidentified_clear();
-	ast_sip_budget_clear();
+	ast_sip_budget_stop();
 	ast_sip_rx_state_stop();
 	ast_sip_snapshot_install(NULL);
 	sip_module_hold = NULL;

@@ -11,9 +11,9 @@
 #include <stdatomic.h>
 
 /* A flood must not make work faster than the pool can do it. */
-#define HIGH_WATER          20000  /* tasks that wait */
-#define LONGEST_WAIT_US     500000 /* a caller has sent again by then */
-#define REFUSALS_PER_SECOND 2000   /* a 503 costs more than silence */
+#define HIGH_WATER          10000 /* tasks that wait */
+#define LONGEST_WAIT_MS     500   /* a caller has sent again by then */
+#define REFUSALS_PER_SECOND 1000  /* a 503 costs more than silence */
 /* In-dialog traffic keeps calls alive, but not at any price: this many times the limits above. */
 #define SECOND_BOUND 4
 
@@ -29,25 +29,32 @@ static _Atomic uint32_t refusals;
 
 static struct {
 	_Atomic bool off;
-	_Atomic uint32_t high_water, wait_ms, refusals;
-} settings = {.high_water = HIGH_WATER, .wait_ms = LONGEST_WAIT_US / 1000, .refusals = REFUSALS_PER_SECOND};
+	_Atomic uint32_t high_water, wait_ms, refusals, factor;
+} settings = {
+	.high_water = HIGH_WATER,
+	.wait_ms = LONGEST_WAIT_MS,
+	.refusals = REFUSALS_PER_SECOND,
+	.factor = SECOND_BOUND,
+};
 
 void ast_sip_overload_configure(struct ast_sip_snapshot *s)
 {
 	atomic_store(&settings.off, ast_sip_snapshot_global(s)->overload_trigger == 2);
 	atomic_store(&settings.high_water, ast_sip_own_uint(s, "limits", "queue_high_water", HIGH_WATER));
-	atomic_store(&settings.wait_ms, ast_sip_own_uint(s, "limits", "queue_wait_ms", LONGEST_WAIT_US / 1000));
-	atomic_store(&settings.refusals, ast_sip_own_uint(s, "limits", "refusals_per_second", REFUSALS_PER_SECOND));
+	atomic_store(&settings.wait_ms, ast_sip_own_uint(s, "limits", "queue_wait_ms", LONGEST_WAIT_MS));
+	atomic_store(&settings.factor, ast_sip_own_uint(s, "limits", "queue_in_dialog_factor", SECOND_BOUND));
+	atomic_store(&settings.refusals, ast_sip_own_uint(s, "limits", "shed_answers", REFUSALS_PER_SECOND));
 }
 
 static int measure(void)
 {
 	struct rs_taskpool_stats st;
 	uint64_t high = atomic_load_explicit(&settings.high_water, memory_order_relaxed);
+	uint32_t factor = atomic_load_explicit(&settings.factor, memory_order_relaxed);
 	int64_t wait_us = (int64_t)atomic_load_explicit(&settings.wait_ms, memory_order_relaxed) * 1000;
 
 	rs_taskpool_stats(&st);
-	if (st.queued > high * SECOND_BOUND || st.oldest_wait_us > wait_us * SECOND_BOUND)
+	if (st.queued > high * factor || st.oldest_wait_us > wait_us * factor)
 		return LOAD_FULL;
 	return st.queued > high || st.oldest_wait_us > wait_us ? LOAD_HIGH : LOAD_NORMAL;
 }

@@ -41,7 +41,8 @@ void ast_sip_request_failed_notice_more(struct sip_rx_data *rx, const char *reas
 struct ast_sip_snapshot;
 void ast_sip_budget_configure(struct ast_sip_snapshot *s);
 void ast_sip_budget_failed(const struct sip_addr *peer); /* an answer that is no success goes to peer */
-void ast_sip_budget_clear(void);
+int ast_sip_budget_start(struct ast_sip_snapshot *s); /* 0, or -1 without memory */
+void ast_sip_budget_stop(void);
 /* overload.c */
 void ast_sip_overload_configure(struct ast_sip_snapshot *s);
 

@@ -162,7 +162,7 @@ struct sip_via {
 
 struct sip_token_params {
 	struct rs_str text;
-	struct rs_str token; /* may be empty (Accept: nothing); "type/subtype" for media ranges */
+	struct rs_str token; /* "type/subtype" for media ranges; an empty line of a list (Accept:) gives no value */
 	struct sip_params params;
 };
 

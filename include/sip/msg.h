@@ -159,7 +159,8 @@ RS_API struct rs_str sip_msg_unfold(struct sip_msg *msg, struct rs_str value);
 
 /*
  * The typed values of a header: all lines, all comma-separated values, in order. NULL when there is none, or when any
- * line of it breaks the grammar (*bad, may be NULL, tells which). The result belongs to the message. Each value's
+ * line of it breaks the grammar (*bad, may be NULL, tells which; lack of memory counts as bad). A token list whose lines
+ * are all empty is there with n 0. The result belongs to the message. Each value's
  * type is that of the header's shape (sip/hdr.h).
  */
 RS_API const struct sip_hdr_values *sip_msg_values(struct sip_msg *msg, enum sip_hdr_id id, bool *bad);

@@ -9,7 +9,7 @@
 /* Blocks that a thread keeps: transactions that begin and are answered in one batch. */
 #define CLIENT_KEEP 128
 
-static struct rs_slab client_slab = { .name = "tsx_client", .size = sizeof(struct tsx_client), .keep = CLIENT_KEEP };
+static struct rs_slab client_slab = {.name = "tsx_client", .size = sizeof(struct tsx_client), .keep = CLIENT_KEEP};
 
 void tsx_client_setup(void)
 {
@@ -130,7 +130,7 @@ static int begin(struct sip_tx_data *tx, void *module, struct rs_serializer *ser
 		return -1;
 	}
 	c->timeout_us = timeout_us;
-	sip_tsx_ref(&c->tsx); /* the start's */
+	sip_tsx_ref(&c->tsx);             /* the start's */
 	if (!tsx_table_insert(&c->tsx)) { /* a branch that is there already: only a second CANCEL has it */
 		tsx_table_give();
 		sip_tsx_unref(&c->tsx);
@@ -184,7 +184,7 @@ static void run_response(struct rs_task *task)
 	struct sip_rx_data *rx = sip_rx_from_task(task);
 	struct sip_tsx *tsx = sip_rx_tsx(rx);
 	unsigned status = sip_rx_msg(rx)->status;
-	struct tsx_arg arg = { .rx = rx };
+	struct tsx_arg arg = {.rx = rx};
 
 	tsx_dispatch(tsx, status < 200 ? TSX_RECV_1XX : status < 300 ? TSX_RECV_2XX : TSX_RECV_FINAL, &arg);
 	sip_rx_set_tsx(rx, NULL);
@@ -196,7 +196,7 @@ void tsx_client_receive(struct sip_rx_data *rx)
 {
 	struct sip_msg *msg = sip_rx_msg(rx);
 	struct rs_task *task = sip_rx_task(rx);
-	struct tsx_found found = { 0 };
+	struct tsx_found found = {0};
 	struct tsx_key key;
 
 	if (tsx_key_client(&key, msg->top_branch, msg->method, msg->cseq_method)) {
@@ -207,7 +207,7 @@ void tsx_client_receive(struct sip_rx_data *rx)
 		TSX_COUNT(key.hash, strays);
 		tsx_hooks_push(rx);
 	} else {
-		*task = (struct rs_task){ .run = run_response, .name = "transaction.response" };
+		*task = (struct rs_task){.run = run_response, .name = "transaction.response"};
 		sip_rx_set_tsx(rx, found.tsx); /* with the reference */
 		tsx_push(found.tsx->serializer, task);
 	}
@@ -260,8 +260,8 @@ int sip_tsx_cancel(struct sip_tsx *tsx, struct rs_str reason)
 {
 	struct tsx_client *c = tsx_client(tsx);
 
-	if (tsx->role != SIP_TSX_UAC || sip_tsx_method(tsx) != SIP_METHOD_INVITE || c->cancel_wanted || c->cancel_sent ||
-	    !tsx->machine->cell[sip_tsx_state(tsx)][TSX_CANCEL].handle) {
+	if (tsx->role != SIP_TSX_UAC || sip_tsx_method(tsx) != SIP_METHOD_INVITE || c->cancel_wanted ||
+	    c->cancel_sent || !tsx->machine->cell[sip_tsx_state(tsx)][TSX_CANCEL].handle) {
 		errno = EALREADY;
 		return -1;
 	}

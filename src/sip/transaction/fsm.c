@@ -63,7 +63,7 @@ bool tsx_dispatch(struct sip_tsx *tsx, enum tsx_event event, struct tsx_arg *arg
 {
 	enum sip_tsx_state state = sip_tsx_state(tsx);
 	const struct tsx_cell *cell = &tsx->machine->cell[state][event];
-	struct tsx_arg none = { 0 };
+	struct tsx_arg none = {0};
 	uint8_t outer = tsx->allowed;
 
 	if (!cell->handle) {

@@ -103,7 +103,7 @@ void tsx_hooks_push(struct sip_rx_data *rx)
 	struct rs_task *task = sip_rx_task(rx);
 	struct rs_serializer *own = rs_serializer_new("transaction.hooks");
 
-	*task = (struct rs_task){ .run = run, .name = "transaction.hooks" };
+	*task = (struct rs_task){.run = run, .name = "transaction.hooks"};
 	tsx_loose_begin();
 	tsx_push(own, task);
 	if (own)

@@ -148,7 +148,7 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(CALLING, TRANSPORT_ERROR, broken, TSX_BIT(TERMINATED))                                                       \
 	X(CALLING, CANCEL, cancel_later, 0)                                                                            \
 	X(CALLING, RECV_1XX, provisional, TSX_BIT(PROCEEDING))                                                         \
-	X(CALLING, RECV_2XX, accept_2xx, TSX_BIT(ACCEPTED))                                                                \
+	X(CALLING, RECV_2XX, accept_2xx, TSX_BIT(ACCEPTED))                                                            \
 	X(CALLING, RECV_FINAL, complete, DONE)                                                                         \
 	X(CALLING, TERMINATE, terminate, TSX_BIT(TERMINATED))                                                          \
 	X(PROCEEDING, TIMER_CANCEL, time_out, TSX_BIT(TERMINATED))                                                     \
@@ -156,7 +156,7 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(PROCEEDING, TRANSPORT_ERROR, broken, TSX_BIT(TERMINATED))                                                    \
 	X(PROCEEDING, CANCEL, cancel_now, 0)                                                                           \
 	X(PROCEEDING, RECV_1XX, provisional, TSX_BIT(PROCEEDING))                                                      \
-	X(PROCEEDING, RECV_2XX, accept_2xx, TSX_BIT(ACCEPTED))                                                             \
+	X(PROCEEDING, RECV_2XX, accept_2xx, TSX_BIT(ACCEPTED))                                                         \
 	X(PROCEEDING, RECV_FINAL, complete, DONE)                                                                      \
 	X(PROCEEDING, TERMINATE, terminate, TSX_BIT(TERMINATED))                                                       \
 	X(COMPLETED, RECV_FINAL, ack_again, 0)                                                                         \
@@ -166,4 +166,4 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(ACCEPTED, TIMER_M, end, TSX_BIT(TERMINATED))                                                                 \
 	X(ACCEPTED, TERMINATE, end, TSX_BIT(TERMINATED))
 
-const struct tsx_machine tsx_invite_client = { .name = "INVITE client", .cell = { MACHINE(TSX_CELL) } };
+const struct tsx_machine tsx_invite_client = {.name = "INVITE client", .cell = {MACHINE(TSX_CELL)}};

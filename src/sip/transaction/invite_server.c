@@ -34,7 +34,8 @@ static void provisional(struct sip_tsx *tsx, struct tsx_arg *arg)
 	tsx_server_send(tsx, arg);
 }
 
-/* A 2xx is the user's to repeat until its ACK comes; the machine only keeps the INVITE from being taken for a new one. */
+/* A 2xx is the user's to repeat until its ACK comes; the machine only keeps the INVITE from being taken for a new one.
+ */
 static void accept_2xx(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
 	tsx_timer_stop_all(tsx);
@@ -107,7 +108,7 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(PROCEEDING, REQUEST, repeat, 0)                                                                              \
 	X(PROCEEDING, TIMER_TRYING, trying, 0)                                                                         \
 	X(PROCEEDING, SEND_1XX, provisional, 0)                                                                        \
-	X(PROCEEDING, SEND_2XX, accept_2xx, TSX_BIT(ACCEPTED))                                                             \
+	X(PROCEEDING, SEND_2XX, accept_2xx, TSX_BIT(ACCEPTED))                                                         \
 	X(PROCEEDING, SEND_FINAL, complete, TSX_BIT(COMPLETED))                                                        \
 	X(PROCEEDING, TERMINATE, end, TSX_BIT(TERMINATED))                                                             \
 	X(ACCEPTED, REQUEST, absorb, 0)                                                                                \
@@ -126,4 +127,4 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(CONFIRMED, TERMINATE, end, TSX_BIT(TERMINATED))                                                              \
 	X(TERMINATED, REQUEST, repeat, 0)
 
-const struct tsx_machine tsx_invite_server = { .name = "INVITE server", .cell = { MACHINE(TSX_CELL) } };
+const struct tsx_machine tsx_invite_server = {.name = "INVITE server", .cell = {MACHINE(TSX_CELL)}};

@@ -32,7 +32,7 @@ static int finish(struct tsx_key *key, struct sip_writer *w)
 
 static void write_2543(struct sip_writer *w, struct sip_msg *request, const struct sip_via *via, struct rs_str to_tag)
 {
-	const struct rs_str parts[] = { request->uri_text, request->from_tag, request->call_id, via->text, to_tag };
+	const struct rs_str parts[] = {request->uri_text, request->from_tag, request->call_id, via->text, to_tag};
 
 	sip_writez(w, "=");
 	sip_write_u64(w, request->cseq);

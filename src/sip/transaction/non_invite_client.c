@@ -112,4 +112,4 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(COMPLETED, TIMER_K, end, TSX_BIT(TERMINATED))                                                                \
 	X(COMPLETED, TERMINATE, end, TSX_BIT(TERMINATED))
 
-const struct tsx_machine tsx_non_invite_client = { .name = "non-INVITE client", .cell = { MACHINE(TSX_CELL) } };
+const struct tsx_machine tsx_non_invite_client = {.name = "non-INVITE client", .cell = {MACHINE(TSX_CELL)}};

@@ -28,8 +28,8 @@ static void late_trying(struct sip_tsx *tsx, struct tsx_arg *arg)
 }
 
 /*
- * Completed: what is left is a record that repeats the answer (Timer J); over a reliable transport nothing is, J is 0. Nobody
- * hears of this transaction again, so its user is let go here. A 408 is never said (RFC 4320 section 4.2).
+ * Completed: what is left is a record that repeats the answer (Timer J); over a reliable transport nothing is, J is 0.
+ * Nobody hears of this transaction again, so its user is let go here. A 408 is never said (RFC 4320 section 4.2).
  */
 static void complete(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
@@ -68,4 +68,4 @@ static void terminate(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(COMPLETED, TERMINATE, terminate, TSX_BIT(TERMINATED))                                                        \
 	X(TERMINATED, REQUEST, repeat, 0)
 
-const struct tsx_machine tsx_non_invite_server = { .name = "non-INVITE server", .cell = { MACHINE(TSX_CELL) } };
+const struct tsx_machine tsx_non_invite_server = {.name = "non-INVITE server", .cell = {MACHINE(TSX_CELL)}};

@@ -9,7 +9,8 @@ void tsx_push(struct rs_serializer *s, struct rs_task *task)
 		rs_push(s, task);
 }
 
-/* An ACK to an answer that a machine stands for goes there; one to a stateless answer ends here; the rest is the hooks'. */
+/* An ACK to an answer that a machine stands for goes there; one to a stateless answer ends here; the rest is the
+ * hooks'. */
 static void receive_ack(struct sip_rx_data *rx)
 {
 	struct sip_tsx *tsx = tsx_find_invite(sip_rx_msg(rx));

@@ -9,7 +9,7 @@
 /* Blocks that a thread keeps: transactions that begin and are answered in one batch. */
 #define SERVER_KEEP 256
 
-static struct rs_slab server_slab = { .name = "tsx_server", .size = sizeof(struct tsx_server), .keep = SERVER_KEEP };
+static struct rs_slab server_slab = {.name = "tsx_server", .size = sizeof(struct tsx_server), .keep = SERVER_KEEP};
 
 void tsx_server_setup(void)
 {
@@ -111,7 +111,7 @@ static void run_again(struct rs_task *task)
 {
 	struct sip_rx_data *rx = sip_rx_from_task(task);
 	struct sip_tsx *tsx = sip_rx_tsx(rx);
-	struct tsx_arg arg = { .rx = rx };
+	struct tsx_arg arg = {.rx = rx};
 
 	sip_rx_set_tsx(rx, NULL);
 	if (sip_rx_msg(rx)->method != SIP_METHOD_ACK)
@@ -127,7 +127,7 @@ void tsx_server_push(struct sip_tsx *tsx, struct sip_rx_data *rx, void (*run)(st
 {
 	struct rs_task *task = sip_rx_task(rx);
 
-	*task = (struct rs_task){ .run = run, .name = "transaction.receive" };
+	*task = (struct rs_task){.run = run, .name = "transaction.receive"};
 	sip_rx_set_tsx(rx, tsx);
 	tsx_push(tsx->serializer, task);
 }
@@ -141,7 +141,7 @@ void tsx_server_receive(struct sip_rx_data *rx)
 {
 	struct sip_msg *msg = sip_rx_msg(rx);
 	struct tsx_key key;
-	struct making making = { &key, rx };
+	struct making making = {&key, rx};
 	struct tsx_found found;
 	bool made, any;
 
@@ -202,7 +202,7 @@ void tsx_server_keep_answer(struct sip_tsx *tsx)
 
 void tsx_server_trying(struct sip_tsx *tsx)
 {
-	struct tsx_arg arg = { 0 };
+	struct tsx_arg arg = {0};
 	struct sip_rx_data *rx = tsx_server(tsx)->rx;
 
 	arg.tx = rx ? sip_tx_response(rx, 100, RS_STR_NULL) : NULL;
@@ -229,7 +229,7 @@ static int ready_to_answer(struct sip_tsx *tsx, struct sip_tx_data *tx)
 	if (tsx->role != SIP_TSX_UAS || tx->request || tx->status < 100 || tx->status > 699)
 		return EINVAL;
 	if (!tx->has_target) {
-		struct sip_target target = { 0 };
+		struct sip_target target = {0};
 
 		if (!server->rx) {
 			if (tx_target_from_via(tx))
@@ -248,7 +248,7 @@ int sip_tsx_respond(struct sip_tsx *tsx, struct sip_tx_data *tx)
 {
 	enum tsx_event event = tx->status < 200 ? TSX_SEND_1XX : TSX_SEND_FINAL;
 	bool invite = sip_tsx_method(tsx) == SIP_METHOD_INVITE;
-	struct tsx_arg arg = { .tx = tx };
+	struct tsx_arg arg = {.tx = tx};
 	int error;
 
 	if (invite && tx->status >= 200 && tx->status < 300)
@@ -267,7 +267,7 @@ int sip_tsx_respond(struct sip_tsx *tsx, struct sip_tx_data *tx)
 
 int sip_tsx_respond_stateless(struct sip_tsx *tsx, struct sip_tx_data *tx)
 {
-	struct tsx_arg arg = { .tx = tx };
+	struct tsx_arg arg = {.tx = tx};
 	enum sip_tsx_state state = sip_tsx_state(tsx);
 	int error;
 
@@ -284,7 +284,7 @@ int sip_tsx_respond_stateless(struct sip_tsx *tsx, struct sip_tx_data *tx)
 
 void sip_tsx_give_ack(struct sip_tsx *tsx, struct sip_rx_data *ack)
 {
-	struct tsx_arg arg = { .rx = ack };
+	struct tsx_arg arg = {.rx = ack};
 
 	if (sip_tsx_state(tsx) == SIP_TSX_ACCEPTED)
 		tsx_dispatch(tsx, TSX_ACK, &arg);

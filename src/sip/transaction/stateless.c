@@ -1,4 +1,5 @@
-/* Answers that leave nothing behind: to what cannot be understood, to what is too much, to a CANCEL that matches nothing. */
+/* Answers that leave nothing behind: to what cannot be understood, to what is too much, to a CANCEL that matches
+ * nothing. */
 #include "sip/transaction/tsx.h"
 
 #include "base/log.h"
@@ -37,7 +38,7 @@ void tsx_stateless_push(struct sip_rx_data *rx, unsigned status)
 	struct rs_task *task = sip_rx_task(rx);
 
 	sip_rx_msg(rx)->flaw_status = (uint16_t)status;
-	*task = (struct rs_task){ .run = run, .name = "transaction.stateless" };
+	*task = (struct rs_task){.run = run, .name = "transaction.stateless"};
 	tsx_loose_begin();
 	tsx_push(NULL, task);
 }

@@ -1,6 +1,6 @@
 /*
- * The table of transactions: shards with a lock each, chosen by a keyed hash, so that neither calls nor peers wait for each
- * other and nobody can aim at one chain.
+ * The table of transactions: shards with a lock each, chosen by a keyed hash, so that neither calls nor peers wait for
+ * each other and nobody can aim at one chain.
  */
 #include "sip/transaction/tsx.h"
 
@@ -65,7 +65,7 @@ void tsx_table_count(uint64_t hash, size_t counter_offset)
 
 void tsx_table_stats(struct sip_tsx_stats *out)
 {
-	*out = (struct sip_tsx_stats){ 0 };
+	*out = (struct sip_tsx_stats){0};
 	for (int i = 0; i < SHARDS; i++) {
 		struct tsx_counters *c = &shards[i].counters;
 		uint64_t completed = atomic_load_explicit(&c->completed, memory_order_relaxed);
@@ -195,7 +195,7 @@ bool tsx_table_find(const struct tsx_key *key, bool client, struct tsx_found *ou
 	struct shard *s = shard_of(key->hash);
 	struct tsx_entry *e;
 
-	*out = (struct tsx_found){ 0 };
+	*out = (struct tsx_found){0};
 	pthread_mutex_lock(&s->lock);
 	e = find(s, key, client);
 	if (e)
@@ -210,7 +210,7 @@ bool tsx_table_find_or_insert(const struct tsx_key *key, struct tsx_found *out, 
 	struct shard *s = shard_of(key->hash);
 	struct tsx_entry *e;
 
-	*out = (struct tsx_found){ 0 };
+	*out = (struct tsx_found){0};
 	*made = false;
 	pthread_mutex_lock(&s->lock);
 	e = find(s, key, false);
@@ -232,9 +232,9 @@ bool tsx_table_find_or_insert(const struct tsx_key *key, struct tsx_found *out, 
 
 bool tsx_table_insert(struct sip_tsx *tsx)
 {
-	struct tsx_key key = { .text = rs_str_n(tsx->entry.key, tsx->entry.key_len),
-			       .hash = tsx->entry.hash,
-			       .method = tsx->entry.method };
+	struct tsx_key key = {.text = rs_str_n(tsx->entry.key, tsx->entry.key_len),
+			      .hash = tsx->entry.hash,
+			      .method = tsx->entry.method};
 	struct shard *s = shard_of(tsx->entry.hash);
 	bool free_key;
 
@@ -385,10 +385,8 @@ bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t kee
 
 bool tsx_table_add_completed(const struct tsx_key *key, struct sip_tx_data *tx, int64_t keep_us)
 {
-	struct tsx_entry entry = { .hash = key->hash,
-				   .key = key->text.p,
-				   .key_len = (uint16_t)key->text.len,
-				   .method = key->method };
+	struct tsx_entry entry = {
+		.hash = key->hash, .key = key->text.p, .key_len = (uint16_t)key->text.len, .method = key->method};
 	struct shard *s = shard_of(key->hash);
 	struct tsx_completed *c;
 	bool added = false;

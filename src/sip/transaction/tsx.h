@@ -10,20 +10,21 @@
 
 /* ---- events ---- */
 
-/* What happens to a machine. Timers have the letters of RFC 3261 table 4 and RFC 6026; TRYING is the 200 ms of 17.2.1 or
- * the delay of RFC 4320, CANCEL the 64*T1 of 9.1, DEADLINE the user's own. */
+/* What happens to a machine. Timers have the letters of RFC 3261 table 4 and RFC 6026; TRYING is the 200 ms of 17.2.1
+ * or the delay of RFC 4320, CANCEL the 64*T1 of 9.1, DEADLINE the user's own. */
 #define TSX_EVENTS(X)                                                                                                  \
-	X(START) X(REQUEST) X(ACK) X(SEND_1XX) X(SEND_2XX) X(SEND_FINAL)                                               \
-	X(RECV_1XX) X(RECV_2XX) X(RECV_FINAL) X(CANCEL) X(TRANSPORT_ERROR) X(TERMINATE)                                \
-	X(TIMER_A) X(TIMER_B) X(TIMER_D) X(TIMER_E) X(TIMER_F) X(TIMER_G) X(TIMER_H) X(TIMER_I) X(TIMER_K)             \
-	X(TIMER_L) X(TIMER_M) X(TIMER_TRYING) X(TIMER_CANCEL) X(TIMER_DEADLINE)
+	X(START)                                                                                                       \
+	X(REQUEST) X(ACK) X(SEND_1XX) X(SEND_2XX) X(SEND_FINAL) X(RECV_1XX) X(RECV_2XX) X(RECV_FINAL) X(CANCEL)        \
+		X(TRANSPORT_ERROR) X(TERMINATE) X(TIMER_A) X(TIMER_B) X(TIMER_D) X(TIMER_E) X(TIMER_F) X(TIMER_G)      \
+			X(TIMER_H) X(TIMER_I) X(TIMER_K) X(TIMER_L) X(TIMER_M) X(TIMER_TRYING) X(TIMER_CANCEL)         \
+				X(TIMER_DEADLINE)
 enum tsx_event {
 #define TSX_EVENT_X(e) TSX_##e,
 	TSX_EVENTS(TSX_EVENT_X)
 #undef TSX_EVENT_X
 		TSX_EVENT_N
 };
-#define TSX_STATE_N (SIP_TSX_TERMINATED + 1)
+#define TSX_STATE_N    (SIP_TSX_TERMINATED + 1)
 #define TSX_METHOD_ANY 255 /* in a key to be found: every method but CANCEL */
 
 struct tsx_arg {
@@ -34,15 +35,15 @@ struct tsx_arg {
 
 struct tsx_cell {
 	void (*handle)(struct sip_tsx *tsx, struct tsx_arg *arg); /* NULL: not permitted */
-	uint8_t next; /* the states that it may go to, a bit each */
+	uint8_t next;                                             /* the states that it may go to, a bit each */
 };
 struct tsx_machine {
 	const char *name;
 	struct tsx_cell cell[TSX_STATE_N][TSX_EVENT_N];
 };
 /* One line of a machine's list: state, event, handler, permitted next states. */
-#define TSX_BIT(s) (1u << SIP_TSX_##s)
-#define TSX_CELL(s, e, h, n) [SIP_TSX_##s][TSX_##e] = { h, (uint8_t)(n) },
+#define TSX_BIT(s)           (1u << SIP_TSX_##s)
+#define TSX_CELL(s, e, h, n) [SIP_TSX_##s][TSX_##e] = {h, (uint8_t)(n)},
 
 extern const struct tsx_machine tsx_invite_client, tsx_non_invite_client, tsx_invite_server, tsx_non_invite_server;
 
@@ -72,7 +73,7 @@ struct tsx_completed {
 
 /* ---- transactions ---- */
 
-#define TSX_MAGIC    0x54535831u
+#define TSX_MAGIC      0x54535831u
 #define TSX_KEY_INLINE 104 /* a branch of 64 and a sent-by of 40 characters */
 
 enum tsx_slot { TSX_SLOT_RETRANSMIT, TSX_SLOT_END, TSX_SLOT_EXTRA, TSX_SLOT_N };
@@ -120,8 +121,14 @@ struct tsx_client {
 	struct sip_send_result result;
 };
 
-static inline struct tsx_server *tsx_server(struct sip_tsx *tsx) { return rs_container_of(tsx, struct tsx_server, tsx); }
-static inline struct tsx_client *tsx_client(struct sip_tsx *tsx) { return rs_container_of(tsx, struct tsx_client, tsx); }
+static inline struct tsx_server *tsx_server(struct sip_tsx *tsx)
+{
+	return rs_container_of(tsx, struct tsx_server, tsx);
+}
+static inline struct tsx_client *tsx_client(struct sip_tsx *tsx)
+{
+	return rs_container_of(tsx, struct tsx_client, tsx);
+}
 
 /* ---- fsm.c: what all machines share; on the serializer ---- */
 
@@ -157,7 +164,8 @@ struct tsx_key {
 	bool heap;
 	char mem[512];
 };
-/* What a request is matched by (RFC 3261 section 17.2.3), as if its method were method and its To tag to_tag (2543 only). */
+/* What a request is matched by (RFC 3261 section 17.2.3), as if its method were method and its To tag to_tag (2543
+ * only). */
 int tsx_key_server(struct tsx_key *key, struct sip_msg *request, enum sip_method method, struct rs_str to_tag);
 /* Branch and the method of CSeq (section 17.1.3). */
 int tsx_key_client(struct tsx_key *key, struct rs_str branch, enum sip_method method, struct rs_str method_text);
@@ -179,8 +187,8 @@ void tsx_table_end_all(void (*end)(struct sip_tsx *tsx));
 void tsx_table_stop(void);
 bool tsx_table_find(const struct tsx_key *key, bool client, struct tsx_found *out);
 /*
- * Finds among the server's, or calls make (under the shard's lock; it may return NULL) and inserts what it made, which has
- * that key and a reference for the table; *out has it. false: nothing was found and nothing was made.
+ * Finds among the server's, or calls make (under the shard's lock; it may return NULL) and inserts what it made, which
+ * has that key and a reference for the table; *out has it. false: nothing was found and nothing was made.
  */
 bool tsx_table_find_or_insert(const struct tsx_key *key, struct tsx_found *out, bool *made,
 			      struct sip_tsx *(*make)(void *token), void *token);

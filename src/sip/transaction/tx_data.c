@@ -17,7 +17,7 @@ struct tx_block {
 /* Most bytes of copies in one message (a body, a URI): memory for one request asked for by a peer. */
 #define TX_ARENA_MAX (4u * SIP_MAX_MSG)
 
-static struct rs_slab tx_slab = { .name = "tx_data", .size = sizeof(struct tx_block), .keep = TX_KEEP };
+static struct rs_slab tx_slab = {.name = "tx_data", .size = sizeof(struct tx_block), .keep = TX_KEEP};
 static pthread_once_t tx_once = PTHREAD_ONCE_INIT;
 
 static void register_slab(void)

@@ -1,6 +1,7 @@
 /*
- * The inside of a message to be sent. While it is built it is a block of a slab: the lasting part, the building part, and a first buffer
- * inside. What only waits to be sent again (a completed transaction's response) is reduced to the lasting part and the bytes.
+ * The inside of a message to be sent. While it is built it is a block of a slab: the lasting part, the building part,
+ * and a first buffer inside. What only waits to be sent again (a completed transaction's response) is reduced to the
+ * lasting part and the bytes.
  *
  * The buffer of a request:  | headroom | headers … | Content-Length, body |. The seal writes start line, Via and a
  * Contact that names the local address backwards into the headroom, so that another target costs a new head only.
@@ -14,7 +15,8 @@
 #include <stdatomic.h>
 
 #define TX_MAGIC 0x54584454u
-/* Room for the start line, our Via and a Contact of the usual sizes; a longer head moves the message to a larger buffer. */
+/* Room for the start line, our Via and a Contact of the usual sizes; a longer head moves the message to a larger
+ * buffer. */
 #define TX_HEADROOM 600
 #define TX_INLINE   2048
 #define TX_STASH    448 /* method, URI, branch, call-id and the like */
@@ -73,7 +75,8 @@ void tx_new_branch(struct sip_tx_data *tx);
 struct rs_str tx_header_section(const struct sip_tx_data *tx);
 /* Walks header lines: *pos from 0. false at the end. line covers CRLF and folds, value is trimmed. */
 bool tx_next_line(struct rs_str section, size_t *pos, struct rs_str *name, struct rs_str *value, struct rs_str *line);
-/* A sealed response without all that only a first send needs, in a block of its size; a new reference. NULL without memory. */
+/* A sealed response without all that only a first send needs, in a block of its size; a new reference. NULL without
+ * memory. */
 struct sip_tx_data *tx_reduce(const struct sip_tx_data *tx);
 /* Bytes of memory behind a reduced one. */
 size_t tx_reduced_size(const struct sip_tx_data *tx);

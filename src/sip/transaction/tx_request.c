@@ -63,7 +63,7 @@ static bool has_line_break(struct rs_str s)
 
 static bool params_ok(const struct sip_tx_request_params *p)
 {
-	const struct rs_str all[] = { p->method, p->uri, p->from, p->to, p->call_id, p->from_tag };
+	const struct rs_str all[] = {p->method, p->uri, p->from, p->to, p->call_id, p->from_tag};
 
 	for (size_t i = 0; i < RS_ARRAY_SIZE(all); i++)
 		if (has_line_break(all[i]))

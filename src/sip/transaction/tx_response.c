@@ -44,7 +44,7 @@ struct sip_tx_data *sip_tx_response(struct sip_rx_data *rx, unsigned status, str
 	struct sip_tx_data *tx = tx_new(false);
 	bool rport = (via && via->has_rport) || sip_rx_force_rport(rx);
 	bool received = source->family && (rport || !via || source_differs(via, source));
-	struct sip_target target = { 0 };
+	struct sip_target target = {0};
 	char tag[TX_TAG];
 	struct sip_writer *w;
 
@@ -81,7 +81,7 @@ int tx_target_from_via(struct sip_tx_data *tx)
 	max_align_t mem[64];
 	struct rs_arena arena;
 	struct sip_hdr_values values;
-	struct sip_target target = { 0 };
+	struct sip_target target = {0};
 	int result = -1;
 
 	rs_arena_init(&arena, mem, sizeof(mem), SIP_MAX_ARENA);

@@ -9,6 +9,8 @@
 
 /* The head of a request beyond which its buffer is on the heap. */
 #define HEAD_INLINE 1024
+/* Content-Length and the empty line at most; Content-Type is counted as none. */
+#define TAIL_MAX 32
 
 /* What of the suffix is Via parameters; what stands before belongs to the branch. */
 static struct rs_str suffix_params(const struct tx_build *b)
@@ -104,13 +106,15 @@ static int write_tail(struct sip_tx_data *tx)
 	sip_rx_unref(b->rx);
 	b->rx = NULL;
 	if (!sip_writer_ok(&b->w)) {
-		errno = b->w.len >= b->w.max ? EMSGSIZE : ENOMEM;
+		b->lost = true;
+		errno = b->tail + b->body.len + TAIL_MAX > b->w.max ? EMSGSIZE : ENOMEM;
 		return -1;
 	}
 	return 0;
 }
 
-/* Moves the message to a buffer of its own with room for the head; the old one stays when its bytes may be on their way. */
+/* Moves the message to a buffer of its own with room for the head; the old one stays when its bytes may be on their
+ * way. */
 static int move_buffer(struct sip_tx_data *tx, size_t headroom)
 {
 	struct tx_build *b = tx->b;
@@ -127,7 +131,7 @@ static int move_buffer(struct sip_tx_data *tx, size_t headroom)
 	}
 	memcpy(buf + headroom, b->w.buf + b->headers, rest);
 	if (old) {
-		*old = (struct tx_old){ b->old, b->w.buf };
+		*old = (struct tx_old){b->old, b->w.buf};
 		b->old = old;
 	}
 	b->w.buf = buf;
@@ -145,8 +149,7 @@ static int put_head(struct sip_tx_data *tx, struct rs_str head)
 	struct tx_build *b = tx->b;
 	bool shared = tx->bytes && atomic_load_explicit(&tx->refs, memory_order_acquire) > 1;
 
-	if ((shared || head.len > b->headers) &&
-	    move_buffer(tx, head.len > TX_HEADROOM ? head.len : TX_HEADROOM))
+	if ((shared || head.len > b->headers) && move_buffer(tx, head.len > TX_HEADROOM ? head.len : TX_HEADROOM))
 		return -1;
 	memcpy(b->w.buf + b->headers - head.len, head.p, head.len);
 	tx->bytes = b->w.buf + b->headers - head.len;

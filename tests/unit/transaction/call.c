@@ -16,6 +16,8 @@ struct call call;
 static struct {
 	struct sim_peer *udp, *listener, *stream;
 	char *got[MAX_GOT]; /* NUL-terminated messages */
+	int64_t at[MAX_GOT];
+	int64_t last_at;
 	unsigned n_got, next_got;
 	char *heard[MAX_GOT];
 	unsigned n_heard, next_heard;
@@ -23,6 +25,7 @@ static struct {
 	size_t stream_len;
 	char *last, *before;
 	char *request; /* the last one that the phone got */
+	char *invite;
 	bool up;
 } s;
 
@@ -30,12 +33,19 @@ static struct {
 
 static void got(struct rs_str text)
 {
+	if (s.next_got == s.n_got)
+		s.next_got = s.n_got = 0;
 	assert_true(s.n_got < MAX_GOT);
 	s.got[s.n_got] = rs_str_dup(text);
 	assert_non_null(s.got[s.n_got]);
+	s.at[s.n_got] = sim_now();
 	if (!rs_str_starts(text, RS_STR("SIP/2.0")) && !rs_str_starts(text, RS_STR("ACK"))) {
 		free(s.request);
 		s.request = rs_str_dup(text);
+	}
+	if (rs_str_starts(text, RS_STR("INVITE"))) {
+		free(s.invite);
+		s.invite = rs_str_dup(text);
 	}
 	s.n_got++;
 }
@@ -67,7 +77,7 @@ static void accepted(struct sim_peer *listener, void *token, struct sim_peer *st
 	s.stream = stream;
 }
 
-static const struct sim_peer_ops phone_ops = { .receive = receive, .accepted = accepted };
+static const struct sim_peer_ops phone_ops = {.receive = receive, .accepted = accepted};
 
 static void transmit(struct rs_str text)
 {
@@ -117,27 +127,37 @@ static void copy_lines(struct sip_writer *w, const char *message, const char *na
 	}
 }
 
-void phone_answers(unsigned status, const char *to_tag)
+static void answer_to(const char *request, unsigned status, const char *to_tag)
 {
 	struct sip_writer w;
 	char text[4096];
 
-	assert_non_null(s.request);
+	assert_non_null(request);
 	sip_writer_init(&w, text, sizeof(text));
 	sip_write_status_line(&w, status, RS_STR_NULL);
-	copy_lines(&w, s.request, "Via");
-	copy_lines(&w, s.request, "From");
-	copy_lines(&w, s.request, "To");
+	copy_lines(&w, request, "Via");
+	copy_lines(&w, request, "From");
+	copy_lines(&w, request, "To");
 	if (to_tag[0]) {
 		w.len -= 2;
 		sip_writef(&w, ";tag=%s\r\n", to_tag);
 	}
-	copy_lines(&w, s.request, "Call-ID");
-	copy_lines(&w, s.request, "CSeq");
+	copy_lines(&w, request, "Call-ID");
+	copy_lines(&w, request, "CSeq");
 	sip_writez(&w, "Content-Length: 0\r\n\r\n");
 	assert_true(sip_writer_ok(&w));
 	transmit(rs_str_n(w.buf, w.len));
 	sip_writer_fini(&w);
+}
+
+void phone_answers(unsigned status, const char *to_tag)
+{
+	answer_to(s.request, status, to_tag);
+}
+
+void phone_answers_invite(unsigned status, const char *to_tag)
+{
+	answer_to(s.invite, status, to_tag);
 }
 
 void phone_gets(const char *what)
@@ -150,6 +170,7 @@ void phone_gets(const char *what)
 	snprintf(start, sizeof(start), what[0] >= '0' && what[0] <= '9' ? "SIP/2.0 %s" : "%s", what);
 	free(s.before);
 	s.before = s.last;
+	s.last_at = s.at[s.next_got];
 	s.last = s.got[s.next_got++];
 	call.last = rs_str_c(s.last);
 	if (strncmp(s.last, start, strlen(start)) != 0)
@@ -160,6 +181,23 @@ void phone_gets_again(void)
 {
 	phone_gets("");
 	assert_string_equal(s.last, s.before);
+}
+
+static bool something(void *token)
+{
+	(void)token;
+	return s.next_got < s.n_got;
+}
+
+void phone_gets_again_after(int64_t ms)
+{
+	int64_t before = s.last_at, late;
+
+	sim_run_until(something, NULL, 2 * ms * SIM_MS);
+	phone_gets_again();
+	late = s.last_at - before - ms * SIM_MS;
+	if (late < 0 || late > 2 * RS_TICK_US)
+		fail_msg("it came %lld us late", (long long)late);
 }
 
 void phone_gets_nothing(void)
@@ -204,6 +242,11 @@ static void hear(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (s.next_heard == s.n_heard) {
+		while (s.n_heard)
+			free(s.heard[--s.n_heard]);
+		s.next_heard = 0;
+	}
 	assert_true(s.n_heard < MAX_GOT);
 	s.heard[s.n_heard++] = strdup(text);
 }
@@ -240,7 +283,9 @@ static void on_response(struct sip_tsx *tsx, struct sip_rx_data *rx, void *token
 static void on_end(struct sip_tsx *tsx, enum sip_tsx_end why, void *token)
 {
 	(void)tsx, (void)token;
-	hear("end %s", why == SIP_TSX_TIMEOUT ? "TIMEOUT" : why == SIP_TSX_TRANSPORT_ERROR ? "TRANSPORT_ERROR" : "LOCAL");
+	hear("end %s", why == SIP_TSX_TIMEOUT           ? "TIMEOUT"
+		       : why == SIP_TSX_TRANSPORT_ERROR ? "TRANSPORT_ERROR"
+							: "LOCAL");
 }
 
 static void on_cancel(struct sip_tsx *tsx, struct sip_rx_data *cancel, void *token)
@@ -339,7 +384,7 @@ struct sip_tx_data *call_request_to_phone(const char *method)
 		.contact = RS_STR("<sip:@>"),
 		.max_forwards = -1,
 	};
-	struct sip_target target = { .type = call.transport == UDP ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP };
+	struct sip_target target = {.type = call.transport == UDP ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP};
 	struct sip_tx_data *tx = sip_tx_request(&params);
 
 	assert_non_null(tx);
@@ -400,7 +445,7 @@ static void hold(void *module, int delta, const char *what, const char *name)
 
 static void open_listener(enum sip_transport_type type)
 {
-	struct sip_listener_config config = { .name = rs_str_c(sip_transport_name(type)), .type = type };
+	struct sip_listener_config config = {.name = rs_str_c(sip_transport_name(type)), .type = type};
 
 	assert_int_equal(sip_addr_parse(RS_STR(SERVER), &config.sock.bind), 0);
 	assert_int_equal(sip_listener_open(&config, NULL), 0);
@@ -408,7 +453,7 @@ static void open_listener(enum sip_transport_type type)
 
 void call_start(enum call_transport transport)
 {
-	struct sim_config config = { .seed = 1, .stack = call.config };
+	struct sim_config config = {.seed = 1, .stack = call.config};
 	struct sim_link *link;
 
 	memset(&s, 0, sizeof(s));
@@ -468,6 +513,7 @@ static void clear(void)
 	free(s.last);
 	free(s.before);
 	free(s.request);
+	free(s.invite);
 	memset(&s, 0, sizeof(s));
 	memset(&call, 0, sizeof(call));
 }

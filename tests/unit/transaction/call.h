@@ -34,9 +34,9 @@ struct call {
 	bool no_rport;
 
 	/* What the user does by itself. */
-	unsigned answer_at_once;   /* each request gets this status */
-	bool stateless;            /* by sip_tsx_respond_stateless */
-	bool no_user;              /* sets none on server transactions */
+	unsigned answer_at_once; /* each request gets this status */
+	bool stateless;          /* by sip_tsx_respond_stateless */
+	bool no_user;            /* sets none on server transactions */
 	void (*on_response)(struct sip_tsx *tsx, unsigned status);
 
 	struct sip_tsx *server;      /* of the last request that the user heard, referenced */
@@ -60,10 +60,14 @@ void phone_sends(const char *method);
 void phone_sends_text(const char *text);
 /* A response to the last request that the phone got: status, To tag ("" : none). */
 void phone_answers(unsigned status, const char *to_tag);
-/* The next message that the phone got by now begins with "SIP/2.0 486" for "486", else with the text. It is call.last. */
+void phone_answers_invite(unsigned status, const char *to_tag); /* to the last INVITE, whatever came after it */
+/* The next message that the phone got by now begins with "SIP/2.0 486" for "486", else with the text. It is call.last.
+ */
 void phone_gets(const char *what);
 /* The same, and it has the same bytes as the one before. */
 void phone_gets_again(void);
+/* The same, so many milliseconds after the one before (and at most two ticks of the wheel more). Time goes by. */
+void phone_gets_again_after(int64_t ms);
 void phone_gets_nothing(void);
 /* Whether call.last contains text. */
 void phone_saw(const char *text);
@@ -71,8 +75,8 @@ void phone_did_not_see(const char *text);
 /* The value of a header of call.last; static. */
 const char *phone_header(const char *name);
 
-/* The oldest thing heard and not yet asked for: "request INVITE", "cancel", "ack", "response 180 tag", "end TIMEOUT", "terminated", "stray
- * 200", "stray ack". */
+/* The oldest thing heard and not yet asked for: "request INVITE", "cancel", "ack", "response 180 tag", "end TIMEOUT",
+ * "terminated", "stray 200", "stray ack". */
 void user_hears(const char *what);
 void user_hears_nothing(void);
 /* Answers call.server; result in call.result and call.error. */
@@ -86,7 +90,6 @@ extern const struct sip_tsx_user call_user;
 /* Runs fn on the serializer of tsx. */
 int call_on(struct sip_tsx *tsx, int (*fn)(void *data), void *data);
 struct sip_tx_data *call_request_to_phone(const char *method);
-void call_module_hold(void *module, int delta, const char *what, const char *name);
 struct sip_tsx_stats call_stats(void);
 
 #endif

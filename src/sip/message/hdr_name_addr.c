@@ -85,7 +85,10 @@ static int parse(struct sip_cur *c, bool list, struct rs_arena *arena, struct si
 	start = c->p;
 	if (sip_cur_name_addr(c, list, &cut) || (!cut.quoted && !display_ok(cut.display)))
 		return -1;
-	*v = (struct sip_name_addr){.display = cut.display, .brackets = cut.brackets};
+	v->display = cut.display;
+	v->tag = RS_STR_NULL;
+	v->brackets = cut.brackets;
+	v->star = false;
 	/* Without brackets nobody can tell whose the rest would be. */
 	if (!cut.brackets && (rs_str_chr(cut.uri, '?') || rs_str_chr(cut.uri, ',')))
 		return -1;

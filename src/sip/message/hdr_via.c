@@ -6,7 +6,11 @@ static int via_head(struct sip_cur *c, struct sip_via *v)
 {
 	struct rs_str name, version;
 
-	*v = (struct sip_via){0};
+	/* Member by member: clearing the whole at once costs more than reading a short Via. */
+	v->text = v->branch = v->received = v->maddr = RS_STR_NULL;
+	v->params = (struct sip_params){0};
+	v->rport = 0;
+	v->has_rport = false;
 	cur_lws(c);
 	name = cur_span(c, C_TOKEN);
 	cur_lws(c);

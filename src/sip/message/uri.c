@@ -159,7 +159,12 @@ int sip_uri_parse(struct rs_str text, struct sip_uri *u)
 	struct sip_cur c = cur_of(text);
 	struct rs_str rest;
 
-	*u = (struct sip_uri){.text = text};
+	/* Member by member: this runs several times a message, and clearing the whole at once is slower. */
+	u->text = text;
+	u->scheme = SIP_URI_OTHER;
+	u->user = u->password = u->host = u->params = u->headers = RS_STR_NULL;
+	u->port = 0;
+	u->has_user = u->has_password = false;
 	if (text.len == 0 || text.len > sip_limits.uri || !is_class(text.p[0], C_ALPHA))
 		return -1;
 	u->scheme_text = cur_span(&c, C_SCHEME);

@@ -116,10 +116,12 @@ enum sip_parse_result {
 };
 
 /*
- * Parses a datagram, or one message of a stream (stream true: the body must be all there, else PARTIAL; bytes after it stay).
- * bytes must stay where they are as long as msg is used. *consumed (may be NULL) tells where the next message of a stream
- * starts. DONE with msg->flaw set: the message can be answered (it has a Via to answer to) or dropped, by flaw_status, but not
- * processed. hdrs is allocated from arena. Leading CRLFs of a datagram are skipped.
+ * Parses a datagram, or one message of a stream (stream true: the body must be all there, else PARTIAL; bytes after it
+ * stay). bytes must stay where they are as long as msg is used. *consumed (may be NULL) tells where the next message of
+ * a stream starts. DONE with msg->flaw set: the message can be answered or dropped, by flaw_status, but not processed.
+ * It is answered along sip_msg_top_via; a request without any Via, but with From, To and Call-ID, is DONE too
+ * (flaw_header Via unless another flaw came first) and can be answered to its source only. hdrs is allocated from arena.
+ * Leading CRLFs are skipped. Only CRLF ends a line: a bare CR or LF in the header section is a flaw.
  */
 RS_API enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena, struct rs_str bytes, bool stream,
 					   size_t *consumed);

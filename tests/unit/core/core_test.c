@@ -128,19 +128,25 @@ static void remove_files(void)
 	rmdir(dir);
 }
 
+void ct_phone_close(struct ct_phone *p)
+{
+	struct ct_phone **at = &phones;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	sim_peer_close(p->peer);
+	for (; p->n; p->n--)
+		free(p->messages[p->first++ % MAX_MESSAGES]);
+	free(p->last);
+	free(p);
+}
+
 void ct_stop(void)
 {
 	ast_sip_core_stop(1000);
-	while (phones) {
-		struct ct_phone *p = phones;
-
-		phones = p->next;
-		sim_peer_close(p->peer);
-		while (p->n--)
-			free(p->messages[p->first++ % MAX_MESSAGES]);
-		free(p->last);
-		free(p);
-	}
+	while (phones)
+		ct_phone_close(phones);
 	assert_int_equal(sim_net_open_sockets(), 0);
 	sim_env_stop();
 	rs_log_set_sink(NULL, NULL);

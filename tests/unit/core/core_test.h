@@ -43,6 +43,7 @@ void ct_let_all_in(void);
 
 struct ct_phone;
 struct ct_phone *ct_phone(const char *address); /* UDP */
+void ct_phone_close(struct ct_phone *p);        /* else ct_stop does */
 void ct_send(struct ct_phone *p, const char *fmt, ...) RS_PRINTF(2, 3);
 void ct_send_bytes(struct ct_phone *p, struct rs_str bytes);
 /* The next message that came, waiting up to a second of the virtual clock; NULL: none. Valid until the phone's next. */

@@ -155,6 +155,14 @@ void ct_stop(void)
 	running = false;
 }
 
+int ct_teardown(void **state)
+{
+	(void)state;
+	if (running)
+		ct_stop();
+	return 0;
+}
+
 static struct ast_sip_endpoint *anyone(struct sip_rx_data *rx)
 {
 	return ast_sip_endpoint_find(ast_sip_rx_snapshot(rx), RS_STR("anonymous"));

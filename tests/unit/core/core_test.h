@@ -35,6 +35,8 @@
 void ct_start(const char *pjsip, const char *own);
 /* Stops it and fails when a socket, a line of the log at ERROR, or a phone's unread answer that matters is left. */
 void ct_stop(void);
+/* The same as a teardown; nothing when the test has stopped it itself. */
+int ct_teardown(void **state);
 /* Another pjsip.conf for a reload. */
 void ct_write(const char *name, const char *text);
 const char *ct_dir(void);

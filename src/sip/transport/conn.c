@@ -46,6 +46,14 @@ static void conn_closed(struct sip_sock *s, void *token)
 	sip_conn_unref(c);
 }
 
+void sip_conn_sock_close(struct sip_conn *c)
+{
+	if (c->sock)
+		sip_tp.net->close(c->sock);
+	else
+		sip_conn_unref(c); /* what the socket would have held */
+}
+
 static void timer_hold(struct rs_timer *t, bool on)
 {
 	struct sip_conn *c = rs_container_of(t, struct sip_conn, timer);
@@ -140,8 +148,7 @@ static void timer_fire(struct rs_timer *t)
 
 /* ---- made ---- */
 
-static struct sip_conn *conn_new(struct sip_listener *l, struct sip_sock *sock, const struct sip_addr *remote,
-				 bool inbound)
+static struct sip_conn *conn_new(struct sip_listener *l, const struct sip_addr *remote, bool inbound)
 {
 	struct sip_conn *c = calloc(1, sizeof(*c));
 	int64_t now = rs_now_us();
@@ -152,7 +159,6 @@ static struct sip_conn *conn_new(struct sip_listener *l, struct sip_sock *sock, 
 	atomic_init(&c->refs, 1); /* the socket's */
 	c->ops = l->ops;
 	c->listener = l;
-	c->sock = sock;
 	c->remote = *remote;
 	c->inbound = inbound;
 	c->state = inbound ? SIP_CONN_OPEN : SIP_CONN_CONNECTING;
@@ -163,11 +169,16 @@ static struct sip_conn *conn_new(struct sip_listener *l, struct sip_sock *sock, 
 	atomic_init(&c->keep_alive_us, now);
 	rs_serializer_init(&c->serializer, "connection", conn_release);
 	rs_timer_init(&c->timer, "connection deadline", &c->serializer, timer_fire, timer_hold, NULL);
+	sip_tp_alive(1);
+	return c;
+}
+
+static void conn_attach(struct sip_conn *c, struct sip_sock *sock)
+{
 	sock->token = c;
 	sock->ready = sip_conn_ready;
 	sock->closed = conn_closed;
-	sip_tp_alive(1);
-	return c;
+	c->sock = sock;
 }
 
 static void log_conn(enum rs_log_level level, const char *event, const struct sip_conn *c, const char *why)
@@ -245,12 +256,13 @@ void sip_conn_accepted(struct sip_listener *l, struct sip_sock *sock, const stru
 		refuse(sock);
 		return;
 	}
-	c = conn_new(l, sock, remote, true);
+	c = conn_new(l, remote, true);
 	if (!c) {
 		sip_conn_count_remove(remote);
 		refuse(sock);
 		return;
 	}
+	conn_attach(c, sock);
 	if (sip_tp.net->local(sock, &c->local))
 		c->local = l->bound;
 	c->local.port = l->bound.port;
@@ -267,49 +279,104 @@ void sip_conn_accepted(struct sip_listener *l, struct sip_sock *sock, const stru
 	sip_conn_unref(c);
 }
 
-int sip_conn_dial(struct sip_listener *l, const struct sip_addr *remote, struct sip_conn **out)
+/* The timer is the serializer's as soon as others know the connection. */
+static void start_timer(struct sip_conn *c, enum sip_conn_state not_in, int64_t delay)
 {
-	struct sip_sock_opts opts = l->opts;
-	struct sip_conn *c, *existing = NULL;
-	struct sip_sock *sock;
+	bool start;
+
+	pthread_mutex_lock(&c->lock);
+	start = c->state != SIP_CONN_CLOSED && c->state != not_in;
+	pthread_mutex_unlock(&c->lock);
+	if (start)
+		rs_timer_start(&c->timer, delay);
+	sip_conn_unref(c);
+}
+
+static void run_begin(struct rs_task *t)
+{
+	struct sip_conn *c = rs_container_of(t, struct sip_conn, begin_task);
+
+	start_timer(c, SIP_CONN_LINGER, first_deadline(c));
+}
+
+/* Opens the socket of a connection that others may have queued messages on already. */
+static int dial_socket(struct sip_conn *c)
+{
+	struct sip_sock_opts opts = c->listener->opts;
+	struct sip_conn_out *queue = NULL;
+	struct sip_sock *sock = NULL;
+	bool closed;
 	int error;
 
+	opts.bind = c->listener->bound;
+	opts.bind.port = 0;
+	if (c->listener->wildcard)
+		opts.bind.family = 0;
+	error = sip_tp.net->tcp_connect(sip_tp.net_token, &opts, &c->remote, &sock);
+	pthread_mutex_lock(&c->lock);
+	if (!error)
+		conn_attach(c, sock);
+	c->writing = false;
+	closed = c->state == SIP_CONN_CLOSED;
+	if (closed) {
+		queue = c->head;
+		c->head = NULL;
+		error = c->error;
+	} else if (!error) {
+		sip_conn_arm_locked(c);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (closed) {
+		sip_conn_fail_queue(queue, error);
+		sip_conn_sock_close(c);
+	} else if (error) {
+		sip_conn_close(c, error, "connect failed");
+	}
+	return error;
+}
+
+int sip_conn_dial(struct sip_listener *l, const struct sip_addr *remote, struct sip_conn **out)
+{
+	struct sip_conn *c;
+	int error;
+
+	*out = NULL;
 	if (!atomic_load_explicit(&sip_tp.running, memory_order_acquire))
 		return ESHUTDOWN;
 	if (sip_conn_count_add(remote, false) != SIP_CONN_OK)
 		return EMFILE;
-	opts.bind = l->bound;
-	opts.bind.port = 0;
-	if (l->wildcard)
-		opts.bind.family = 0;
-	error = sip_tp.net->tcp_connect(sip_tp.net_token, &opts, remote, &sock);
-	if (error) {
-		sip_conn_count_remove(remote);
-		return error;
-	}
-	c = conn_new(l, sock, remote, false);
+	c = conn_new(l, remote, false);
 	if (!c) {
 		sip_conn_count_remove(remote);
-		refuse(sock);
 		return ENOMEM;
 	}
 	c->local = l->bound;
 	if (l->wildcard)
 		(void)sip_source_for(remote, &c->local);
 	c->local.port = l->bound.port;
+	/* In the table before the socket is opened: who else wants to go there waits for this one. As long as it has
+	 * none, this thread counts as its writer. */
+	c->writing = true;
 	sip_conn_ref(c); /* the caller's */
-	rs_timer_start(&c->timer, first_deadline(c));
 	conn_begin(c);
-	error = sip_conn_table_add(c, &existing);
-	if (!error) {
-		conn_arm(c);
-		*out = c;
-		return 0;
+	error = sip_conn_table_add(c, out);
+	if (error) {
+		atomic_fetch_sub_explicit(&l->connections, 1, memory_order_relaxed);
+		sip_conn_count_remove(remote);
+		sip_conn_unref(c);
+		sip_conn_unref(c);
+		return *out ? 0 : error;
 	}
-	sip_conn_close(c, error, "not needed");
-	sip_conn_unref(c);
-	*out = existing;
-	return error == EEXIST ? 0 : error;
+	sip_conn_ref(c);
+	c->begin_task.run = run_begin;
+	c->begin_task.name = "connection begin";
+	rs_push(&c->serializer, &c->begin_task);
+	error = dial_socket(c);
+	if (error)
+		sip_conn_unref(c);
+	else
+		*out = c;
+	return error;
 }
 
 void sip_conn_info(const struct sip_conn *c, struct sip_flow_info *out)
@@ -364,15 +431,14 @@ void sip_conn_close(struct sip_conn *c, int error, const char *why)
 	sip_conn_fail_queue(queue, c->error);
 	sip_watches_fire(watches);
 	if (close_now)
-		sip_tp.net->close(c->sock);
+		sip_conn_sock_close(c);
 }
 
 static void run_linger(struct rs_task *t)
 {
 	struct sip_conn *c = rs_container_of(t, struct sip_conn, linger_task);
 
-	rs_timer_start(&c->timer, sip_tp.limits.linger_us);
-	sip_conn_unref(c);
+	start_timer(c, SIP_CONN_OPEN, sip_tp.limits.linger_us);
 }
 
 void sip_conn_linger(struct sip_conn *c)

@@ -41,7 +41,6 @@ struct sip_conn {
 	enum sip_conn_state state;         /* lock */
 	bool reading, writing;             /* lock: a thread is at it */
 	bool want_write;                   /* lock: the socket was full */
-	bool sock_closed;                  /* lock */
 	struct sip_conn_out *head, **tail; /* lock: the writer takes from the head */
 	size_t queued;                     /* lock: bytes */
 	struct sip_flow_watch *watches;    /* lock */
@@ -61,7 +60,7 @@ struct sip_conn {
 
 	struct rs_serializer serializer; /* the timer's */
 	struct rs_timer timer;
-	struct rs_task close_task, linger_task;
+	struct rs_task begin_task, linger_task, close_task;
 };
 
 struct sip_conn *sip_conn_ref(struct sip_conn *c);
@@ -93,6 +92,8 @@ void sip_conn_read(struct sip_conn *c); /* reading is set by the caller */
 /* Writes what is queued, when the caller is the writer (writing is set); drops the lock for that, and at the end. */
 void sip_conn_write_unlock(struct sip_conn *c);
 void sip_conn_arm_locked(struct sip_conn *c);
+/* Nobody writes any more: gives the socket back. */
+void sip_conn_sock_close(struct sip_conn *c);
 void sip_conn_fail_queue(struct sip_conn_out *head, int error);
 
 /* ---- conn_table.c ---- */

@@ -102,7 +102,15 @@ static bool id_grow(struct id_shard *s)
 	return true;
 }
 
-static int id_add(struct sip_conn *c)
+static void id_free_locked(struct id_shard *s, uint32_t at)
+{
+	s->v[at].conn = NULL;
+	s->v[at].next_free = s->free;
+	s->free = at + 1;
+}
+
+/* A place and an id; nobody finds c by it yet. */
+static int id_reserve(struct sip_conn *c)
 {
 	static _Atomic uint32_t turn;
 	uint32_t shard = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % SHARDS;
@@ -119,12 +127,37 @@ static int id_add(struct sip_conn *c)
 		s->free = slot->next_free;
 		/* 30 bits, never 0: an id is used again after a thousand million connections in one place. */
 		slot->gen = slot->gen % 0x3fffffff + 1;
-		slot->conn = sip_conn_ref(c);
 		c->id = (uint64_t)slot->gen << 32 | (at * SHARDS + shard);
-		c->by_id = true;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return error;
+}
+
+static void id_unreserve(struct sip_conn *c)
+{
+	uint32_t index = (uint32_t)c->id;
+	struct id_shard *s = &ids[index % SHARDS];
+
+	pthread_mutex_lock(&s->lock);
+	id_free_locked(s, index / SHARDS);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Who found it by its address may have closed it already. */
+static void id_publish(struct sip_conn *c)
+{
+	uint32_t index = (uint32_t)c->id;
+	struct id_shard *s = &ids[index % SHARDS];
+
+	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&c->lock);
+	c->by_id = c->state != SIP_CONN_CLOSED;
+	pthread_mutex_unlock(&c->lock);
+	if (c->by_id)
+		s->v[index / SHARDS].conn = sip_conn_ref(c);
+	else
+		id_free_locked(s, index / SHARDS);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static bool id_remove(struct sip_conn *c)
@@ -136,11 +169,7 @@ static bool id_remove(struct sip_conn *c)
 	pthread_mutex_lock(&s->lock);
 	was = c->by_id;
 	if (was) {
-		struct id_slot *slot = &s->v[index / SHARDS];
-
-		slot->conn = NULL;
-		slot->next_free = s->free;
-		s->free = index / SHARDS + 1;
+		id_free_locked(s, index / SHARDS);
 		c->by_id = false;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -179,7 +208,7 @@ int sip_conn_table_add(struct sip_conn *c, struct sip_conn **existing)
 	int error;
 
 	pthread_once(&once, init_locks);
-	error = id_add(c);
+	error = id_reserve(c);
 	if (error)
 		return error;
 	pthread_mutex_lock(&s->lock);
@@ -192,9 +221,10 @@ int sip_conn_table_add(struct sip_conn *c, struct sip_conn **existing)
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (existing && *existing) {
-		sip_conn_table_remove(c);
+		id_unreserve(c);
 		return EEXIST;
 	}
+	id_publish(c);
 	return 0;
 }
 

@@ -114,7 +114,7 @@ void sip_conn_write_unlock(struct sip_conn *c)
 	if (closed) {
 		/* It was closed while this thread wrote: the rest is done here. */
 		sip_conn_fail_queue(queue, c->error);
-		sip_tp.net->close(c->sock);
+		sip_conn_sock_close(c);
 	} else if (error) {
 		sip_conn_close(c, error, "write failed");
 	}

@@ -69,6 +69,8 @@ int sip_source_for(const struct sip_addr *peer, struct sip_addr *out);
 
 /* ---- udp.c ---- */
 void sip_udp_flush(void); /* this thread's batches */
+void sip_udp_rescue(unsigned slot); /* those of the thread in that slot, by the monitor */
+void sip_udp_send_clear(void); /* sends and frees all of them; no thread collects any more */
 
 /* ---- trace.c ---- */
 bool sip_trace_on(void);

@@ -61,6 +61,7 @@ int sip_transport_start(void)
 	};
 	atomic_store_explicit(&sip_tp.running, true, memory_order_release);
 	rs_taskpool_set_flush_hook(sip_udp_flush);
+	rs_taskpool_set_rescue_hook(sip_udp_rescue);
 	return 0;
 }
 
@@ -96,6 +97,8 @@ void sip_transport_stop(void)
 	if (!wait_idle())
 		return;
 	rs_taskpool_set_flush_hook(NULL);
+	rs_taskpool_set_rescue_hook(NULL);
+	sip_udp_send_clear();
 	sip_listeners_free();
 	sip_conn_table_clear();
 	sip_flow_udp6_clear();

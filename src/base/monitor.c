@@ -67,12 +67,24 @@ static int64_t kernel_us(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+static bool any_unflushed(void)
+{
+	unsigned slots = atomic_load(&rs_pool.slots);
+
+	for (unsigned i = 0; i < slots; i++) {
+		struct rs_worker *w = rs_worker_at(i);
+		if (w && atomic_load(&w->unflushed))
+			return true;
+	}
+	return false;
+}
+
 /* How often it must look at this moment. */
 static enum mode mode_needed(void)
 {
 	unsigned idle = atomic_load(&rs_pool.idle);
 
-	if (idle == 0 || rs_ready_any())
+	if (idle == 0 || rs_ready_any() || any_unflushed())
 		return TICKING;
 	return idle < atomic_load(&rs_pool.threads) ? WATCHING : PARKED;
 }
@@ -137,6 +149,15 @@ static int64_t queue_wait(struct rs_readyq *q, struct seen *s, int64_t now)
 	return now - s->mark_us;
 }
 
+/* What the thread collected goes its way while the task blocks. */
+static void rescue_unflushed(struct rs_worker *w)
+{
+	void (*hook)(unsigned) = atomic_load(&rs_pool.rescue_hook);
+
+	if (hook && atomic_exchange(&w->unflushed, false))
+		hook(w->index);
+}
+
 /* True: the thread has been in one task since the last look. */
 static bool look_at(struct rs_worker *w, struct seen *s, int64_t now)
 {
@@ -154,6 +175,7 @@ static bool look_at(struct rs_worker *w, struct seen *s, int64_t now)
 		return false;
 	if (atomic_load_explicit(&w->ready.n, memory_order_relaxed))
 		rs_ready_rescue(w);
+	rescue_unflushed(w);
 	if (!(turn & 1))
 		return false;
 	if (!s->reported && stuck_us >= (int64_t)rs_pool.config.stuck_ms * 1000)

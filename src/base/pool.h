@@ -88,6 +88,7 @@ struct rs_worker {
 	_Atomic(const char *) task_name;
 	_Atomic(const char *) serializer_name;
 	_Atomic(void *) module;
+	_Atomic bool unflushed; /* written by this thread, and by the monitor after a rescue */
 };
 
 enum rs_pool_state { RS_POOL_STOPPED, RS_POOL_RUNNING, RS_POOL_ENDING };
@@ -105,6 +106,7 @@ struct rs_pool {
 	_Atomic uint64_t grown, shrunk, stuck, queued_max;
 	_Atomic int64_t oldest_wait_us;
 	_Atomic(void (*)(void)) flush_hook;
+	_Atomic(void (*)(unsigned)) rescue_hook;
 	_Atomic(const char *(*)(void *)) module_namer;
 	_Atomic unsigned drainers;
 	pthread_mutex_t drain_lock;

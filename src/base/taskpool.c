@@ -4,6 +4,7 @@
 #include "base/slab.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,25 @@ struct rs_worker *rs_worker_at(unsigned slot)
 void rs_taskpool_set_flush_hook(void (*hook)(void))
 {
 	atomic_store(&rs_pool.flush_hook, hook);
+}
+
+void rs_taskpool_set_rescue_hook(void (*hook)(unsigned))
+{
+	atomic_store(&rs_pool.rescue_hook, hook);
+}
+
+unsigned rs_taskpool_slot(void)
+{
+	return rs_self ? rs_self->index : UINT_MAX;
+}
+
+void rs_flush_pending(bool pending)
+{
+	if (!rs_self)
+		return;
+	atomic_store(&rs_self->unflushed, pending);
+	if (pending)
+		rs_monitor_nudge();
 }
 
 void rs_taskpool_set_module_namer(const char *(*namer)(void *module))

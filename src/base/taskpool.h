@@ -117,9 +117,17 @@ int rs_poll_arm(struct rs_poll *p, uint32_t events);
  */
 void rs_poll_remove(struct rs_poll *p, void (*done)(struct rs_poll *p));
 
-/* Called by each pool thread after it ran what it had ready and before it waits (or steals): the transport flushes
- * what it batched there. One hook. */
+/*
+ * What a pool thread collects to do at once when it has run what it had ready (the transport's batches of datagrams):
+ * the flush hook is called then. A task that blocks must not keep it lying there, so whoever collects says so
+ * with rs_flush_pending(true), and the monitor calls the rescue hook with the slot of a thread that has been in one task
+ * for about 10 ms; it runs on the monitor's thread, beside the task. One hook of each kind.
+ */
 void rs_taskpool_set_flush_hook(void (*hook)(void));
+void rs_taskpool_set_rescue_hook(void (*hook)(unsigned slot));
+void rs_flush_pending(bool pending); /* of the calling pool thread; elsewhere nothing happens */
+/* The calling pool thread's slot, below the pool's maximum: one thread at a time has it. UINT_MAX elsewhere. */
+unsigned rs_taskpool_slot(void);
 
 /*
  * How the watchdog finds the name of a task's module (not NULL). Called on the monitor's thread while the task runs,

@@ -58,7 +58,7 @@ struct ast_sip_contact {
 	_Atomic int status;      /* enum ast_sip_contact_status */
 	_Atomic int64_t rtt_us;  /* negative: unknown */
 	struct ast_sip_contact_data data;
-	void *watch;             /* the store's */
+	uint64_t watch;          /* the store's */
 	uint16_t text_len[AST_SIP_CONTACT_TEXTS];
 	char text[];             /* one behind the other, each with a NUL */
 };

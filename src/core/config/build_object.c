@@ -67,6 +67,8 @@ struct conf_extras_block *conf_extras_get(struct conf_load *l)
 	o = (struct conf_object *)conf_extras_new(w.extras, h);
 	if (o)
 		(void)conf_intern_add(&l->extras, h, o);
+	else
+		conf_fail(l, "out of memory");
 	return (struct conf_extras_block *)o;
 }
 
@@ -129,12 +131,15 @@ oom:
 
 #define NAMES_MAX 1024 /* ids that a suggestion for a dangling reference looks at */
 
-static void suggest_id(const struct conf_builder *b, struct rs_str word, char *hint, size_t size)
+static void suggest_id(const struct conf_builder *b, struct rs_str word, bool wanted, char *hint, size_t size)
 {
 	const char *names[NAMES_MAX];
 	char copy[NAMES_MAX * 16];
 	size_t n = 0, at = 0;
 
+	hint[0] = '\0';
+	if (!wanted)
+		return;
 	for (uint32_t i = 0; i < b->n && n < NAMES_MAX && at + b->v[i].id.len + 1 < sizeof(copy); i++) {
 		memcpy(copy + at, b->v[i].id.p, b->v[i].id.len);
 		copy[at + b->v[i].id.len] = '\0';
@@ -154,7 +159,7 @@ int conf_refs_check(struct conf_load *l, enum conf_type_id type, const char *opt
 		if (conf_builder_find(&l->table[type], list.v[i]) || l->pjsip.broken)
 			continue;
 		conf_at(l, option);
-		suggest_id(&l->table[type], list.v[i], hint, sizeof(hint));
+		suggest_id(&l->table[type], list.v[i], l->errors->n < CONF_ERRORS_MAX, hint, sizeof(hint));
 		conf_fail(l, "%s: there is no %s '%.*s'%s", option, conf_types[type]->name, RS_FMT(list.v[i]), hint);
 		rc = -1;
 	}

@@ -120,6 +120,15 @@ static int transport_check(struct conf_load *l, const struct conf_section *s, st
 	return 0;
 }
 
+bool ast_sip_transport_same(const struct ast_sip_transport *a, const struct ast_sip_transport *b)
+{
+	const struct ast_sip_acl *x = a->local_net, *y = b->local_net;
+
+	return conf_settings_equal(&conf_type_transport, a, b) && a->protocol == b->protocol && a->flow == b->flow &&
+	       rs_str_eq(a->id, b->id) && sip_addr_eq(&a->bind, &b->bind) && !x == !y &&
+	       (!x || conf_acl_lists_equal(x->lists, x->n, y->lists, y->n));
+}
+
 void *conf_build_transport(struct conf_load *l, const struct conf_section *s)
 {
 	struct conf_transport_draft d;

@@ -212,7 +212,8 @@ static void outbound_endpoint_check(struct conf_load *l, const struct sections *
 
 /* ---- the snapshot ---- */
 
-static int table_fill(struct conf_table *t, const struct conf_builder *b, size_t id_at)
+/* The objects move from the builder to the table. */
+static int table_fill(struct conf_table *t, struct conf_builder *b, size_t id_at)
 {
 	void **v = b->n ? malloc(b->n * sizeof(*v)) : NULL;
 	uint32_t n = 0;
@@ -222,6 +223,7 @@ static int table_fill(struct conf_table *t, const struct conf_builder *b, size_t
 	for (uint32_t i = 0; i < b->n; i++)
 		if (b->v[i].object)
 			v[n++] = b->v[i].object;
+	b->n = 0;
 	return conf_table_make(t, v, n, id_at);
 }
 
@@ -329,8 +331,26 @@ static void objects_build(struct conf_load *l)
 		free(s[t].v);
 }
 
+/* Objects that found no way into the snapshot. */
+static void objects_release(struct conf_load *l)
+{
+	static const enum conf_magic MAGIC[CONF_TYPES] = {
+		[CONF_AUTH] = CONF_MAGIC_AUTH,         [CONF_AOR] = CONF_MAGIC_AOR,
+		[CONF_ENDPOINT] = CONF_MAGIC_ENDPOINT, [CONF_IDENTIFY] = CONF_MAGIC_IDENTIFY,
+		[CONF_ACL] = CONF_MAGIC_ACL,
+	};
+
+	for (unsigned t = 0; t < CONF_TYPES; t++)
+		for (uint32_t i = 0; i < l->table[t].n; i++)
+			if (t == CONF_TRANSPORT)
+				conf_transport_release(l->table[t].v[i].object);
+			else if (MAGIC[t])
+				conf_object_unref(l->table[t].v[i].object, MAGIC[t]);
+}
+
 static void load_fini(struct conf_load *l)
 {
+	objects_release(l);
 	conf_intern_free(&l->settings);
 	conf_intern_free(&l->acls);
 	conf_intern_free(&l->extras);

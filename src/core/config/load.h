@@ -45,6 +45,9 @@ extern int (*ast_sip_conf_resolve)(const char *host, struct sip_addr *out, size_
  * known but not built yet, as "type"; lives as long as s. */
 struct ast_sip_strings ast_sip_snapshot_not_applicable(struct ast_sip_snapshot *s);
 
+/* Whether two transports, say of two snapshots, say the same, so that an open listener may stay. */
+bool ast_sip_transport_same(const struct ast_sip_transport *a, const struct ast_sip_transport *b);
+
 /* modules.conf, in the order of section 15 of the reference. */
 struct ast_sip_module_line {
 	enum {

@@ -154,7 +154,8 @@ static void include_one(struct conf_parser *p, const char *path)
 	struct conf_section *current = p->current;
 
 	if (parse_path(p, path, shown_path(p, path)) != 0)
-		conf_parser_fail(p, "cannot read '%s': %s", shown_path(p, path), strerror(errno));
+		conf_parser_fail(p, "cannot read '%s': %s", shown_path(p, path),
+				 errno == ELOOP ? "it includes itself" : strerror(errno));
 	p->current = current;
 }
 
@@ -279,9 +280,9 @@ static void parse_text(struct conf_parser *p, char *text, size_t len)
 }
 
 /* The whole file in the set's pool; NULL with errno. */
-static char *file_slurp(struct conf_pool *pool, const char *path, size_t *len)
+static char *file_slurp(struct conf_parser *p, const char *path, struct conf_frame *frame, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	char *text = NULL;
 	size_t n = 0;
@@ -295,7 +296,13 @@ static char *file_slurp(struct conf_pool *pool, const char *path, size_t *len)
 		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
 		goto out;
 	}
-	text = conf_pool_alloc(pool, (size_t)st.st_size + 1);
+	*frame = (struct conf_frame){st.st_dev, st.st_ino, p->frame};
+	for (const struct conf_frame *f = p->frame; f; f = f->outer)
+		if (f->dev == st.st_dev && f->ino == st.st_ino) {
+			errno = ELOOP;
+			goto out;
+		}
+	text = conf_pool_alloc(&p->set->pool, (size_t)st.st_size + 1);
 	if (!text) {
 		errno = ENOMEM;
 		goto out;
@@ -341,13 +348,16 @@ static int parse_path(struct conf_parser *p, const char *path, const char *shown
 {
 	struct conf_parser outer = *p;
 	size_t len = 0;
-	char *text = file_slurp(&p->set->pool, path, &len);
+	struct conf_frame frame;
+	char *text = file_slurp(p, path, &frame, &len);
 
 	if (!text || file_enter(p->set, shown) != 0)
 		return -1;
 	p->file = (uint16_t)(p->set->n_files - 1);
 	p->depth++;
+	p->frame = &frame;
 	parse_text(p, text, len);
+	p->frame = outer.frame;
 	p->file = outer.file;
 	p->line = outer.line;
 	p->depth = outer.depth;

@@ -4,6 +4,15 @@
 
 #include "core/config/section.h"
 
+#include <sys/types.h>
+
+/* The files that are open, innermost first. */
+struct conf_frame {
+	dev_t dev;
+	ino_t ino;
+	const struct conf_frame *outer;
+};
+
 struct conf_parser {
 	struct conf_set *set;
 	const char *dir;
@@ -12,6 +21,7 @@ struct conf_parser {
 	uint16_t file;
 	uint32_t line;
 	unsigned depth;
+	const struct conf_frame *frame;
 };
 
 /* An error at the current line; the file is then invalid. */

@@ -89,19 +89,18 @@ struct ast_sip_snapshot *conf_snapshot_new(void)
 	return s;
 }
 
-static void transports_release(struct ast_sip_snapshot *s)
+void conf_transport_release(struct conf_transport *t)
 {
-	for (uint32_t i = 0; i < s->transports.n; i++) {
-		struct conf_transport *t = s->transports.v[i];
-
-		conf_object_unref((struct conf_object *)(uintptr_t)t->t.local_net, CONF_MAGIC_ACL);
-		conf_object_unref((struct conf_object *)t->extras, CONF_MAGIC_EXTRAS);
-	}
+	if (!t)
+		return;
+	conf_object_unref((struct conf_object *)(uintptr_t)t->t.local_net, CONF_MAGIC_ACL);
+	conf_object_unref((struct conf_object *)t->extras, CONF_MAGIC_EXTRAS);
 }
 
 static void snapshot_free(struct ast_sip_snapshot *s)
 {
-	transports_release(s);
+	for (uint32_t i = 0; i < s->transports.n; i++)
+		conf_transport_release(s->transports.v[i]);
 	table_free(&s->endpoints, CONF_MAGIC_ENDPOINT);
 	table_free(&s->aors, CONF_MAGIC_AOR);
 	table_free(&s->auths, CONF_MAGIC_AUTH);

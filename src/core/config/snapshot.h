@@ -46,6 +46,8 @@ struct ast_sip_snapshot {
 struct ast_sip_snapshot *conf_snapshot_new(void);
 /* Sorts v and makes the hash; id_at as in the struct. Takes over v (malloc'd). -1: no memory. */
 int conf_table_make(struct conf_table *t, void **v, uint32_t n, size_t id_at);
+/* Lets go of what t refers to; its memory is the snapshot's. NULL is allowed. */
+void conf_transport_release(struct conf_transport *t);
 void *conf_table_find(const struct conf_table *t, struct rs_str id);
 
 #endif

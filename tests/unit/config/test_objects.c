@@ -160,6 +160,26 @@ static void a_transport_has_its_default_port_and_networks(void **state)
 	ast_sip_snapshot_unref(s);
 }
 
+static void transports_compare_by_what_they_say(void **state)
+{
+	static const char text[] = "[a]\ntype=transport\nbind=127.0.0.1\nlocal_net=10.0.0.0/8\ntos=ef\n";
+	static const char *const more[] = {"tos=cs3\n", "bind=127.0.0.2\n", "protocol=tcp\n", "local_net=::1\n",
+					   "domain=x\n"};
+	struct ast_sip_snapshot *a = conf_good(*state, text), *b = conf_good(*state, text);
+	char changed[256];
+
+	assert_true(ast_sip_transport_same(ast_sip_snapshot_transports(a).v[0], ast_sip_snapshot_transports(b).v[0]));
+	ast_sip_snapshot_unref(b);
+	for (size_t i = 0; i < RS_ARRAY_SIZE(more); i++) {
+		snprintf(changed, sizeof(changed), "%s%s", text, more[i]);
+		b = conf_good(*state, changed);
+		assert_false(ast_sip_transport_same(ast_sip_snapshot_transports(a).v[0],
+						    ast_sip_snapshot_transports(b).v[0]));
+		ast_sip_snapshot_unref(b);
+	}
+	ast_sip_snapshot_unref(a);
+}
+
 static void transports_that_do_not_exist_yet_warn(void **state)
 {
 	struct ast_sip_snapshot *s = conf_good(*state, "[t]\ntype=transport\nprotocol=tls\nbind=0.0.0.0\n");
@@ -303,6 +323,7 @@ int main(void)
 		conf_test(global_and_system_need_no_type),
 		conf_test(global_and_system_have_the_defaults_of_the_reference),
 		conf_test(a_transport_has_its_default_port_and_networks),
+		conf_test(transports_compare_by_what_they_say),
 		conf_test(transports_that_do_not_exist_yet_warn),
 		conf_test(two_transports_on_one_address_are_an_error),
 		conf_test(digests_of_every_algorithm_are_read),

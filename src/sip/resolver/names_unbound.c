@@ -19,10 +19,10 @@
 #define RCODE_NXDOMAIN 3
 
 /*
- * Queries given to libunbound at once: each is written into a pipe that its thread reads, and a full pipe would block
- * the writer. So many fit in whatever a pipe holds; requests beyond them fail rather than queue without end.
+ * Names under way at libunbound, which has no limit of its own for them: each costs memory here and there until its
+ * servers are given up, and who sends requests may choose names of servers that never answer. Past it a query fails.
  */
-#define QUERIES_MAX 160
+#define QUERIES_MAX 1000
 /* Addresses taken of an answer: a name may have hundreds, nobody tries them all. */
 #define ADDRS_MAX 32
 
@@ -215,7 +215,8 @@ static void unbound_stop(void *token)
 	}
 }
 
-/* The lock is held. */
+/* The lock is held. The write into libunbound's pipe waits at most for the scheduler: its thread never stops reading.
+ */
 static void ask(struct query *q, const char *host, int type)
 {
 	if (ub_resolve_async(ub.ctx, host, type, CLASS_IN, q, on_answer, NULL) == 0)

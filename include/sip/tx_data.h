@@ -51,7 +51,7 @@ RS_API int sip_tx_remove_hdr(struct sip_tx_data *tx, enum sip_hdr_id id); /* all
 RS_API int sip_tx_set_body(struct sip_tx_data *tx, struct rs_str content_type, struct rs_str body);
 RS_API struct rs_str sip_tx_body(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_content_type(const struct sip_tx_data *tx);
-/* The first line of that header among what was written so far; empty: none. */
+/* The first line of that header among what was written so far; empty: none. Valid until the next edit or seal. */
 RS_API struct rs_str sip_tx_hdr(const struct sip_tx_data *tx, enum sip_hdr_id id);
 
 RS_API bool sip_tx_is_request(const struct sip_tx_data *tx);
@@ -65,7 +65,10 @@ RS_API uint32_t sip_tx_cseq(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_to_tag(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_from_tag(const struct sip_tx_data *tx);
 
-/* More parameters for the Via of our own (";x=y", say a loop hash inside the branch: RFC 5393). Before the seal. */
+/*
+ * More for the Via of our own: what stands before the first ';' joins the branch (a loop hash: RFC 5393), the rest are parameters
+ * (";x=y"). Before the seal; 0 or -1 (EBUSY, ENOMEM).
+ */
 RS_API int sip_tx_set_branch_suffix(struct sip_tx_data *tx, struct rs_str suffix);
 /* Where it goes (sip/transport.h); the flow first, when it is set. Required before a request's send. */
 RS_API void sip_tx_set_target(struct sip_tx_data *tx, const struct sip_target *target);

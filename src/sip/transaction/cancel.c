@@ -104,6 +104,7 @@ static void run_late(struct rs_task *task)
 	struct sip_tsx *tsx = sip_rx_tsx(rx);
 
 	sip_rx_set_tsx(rx, NULL);
+	tsx_server(tsx)->cancel_queued = false;
 	if (sip_tsx_state(tsx) == SIP_TSX_PROCEEDING)
 		deliver(tsx);
 	sip_rx_unref(rx);
@@ -111,10 +112,15 @@ static void run_late(struct rs_task *task)
 
 void sip_tsx_set_user_for(void *module, struct sip_tsx *tsx, const struct sip_tsx_user *user, void *token)
 {
+	struct tsx_server *server;
+
 	if (tsx->role != SIP_TSX_UAS || sip_tsx_state(tsx) == SIP_TSX_TERMINATED)
 		return;
 	tsx_release_user(tsx);
 	tsx_take_user(tsx, module, user, token);
-	if (tsx_server(tsx)->cancel && !tsx_server(tsx)->cancel_told)
-		tsx_server_push(tsx, sip_rx_ref(tsx_server(tsx)->cancel), run_late);
+	server = tsx_server(tsx);
+	if (!server->cancel || server->cancel_told || server->cancel_queued)
+		return;
+	server->cancel_queued = true;
+	tsx_server_push(tsx, sip_rx_ref(server->cancel), run_late);
 }

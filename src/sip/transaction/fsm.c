@@ -171,6 +171,9 @@ static void arm(struct sip_tsx *tsx)
 	for (int i = 0; i < TSX_SLOT_N; i++)
 		if (tsx->slot_due[i] && (!first || tsx->slot_due[i] < first))
 			first = tsx->slot_due[i];
+	if (first == tsx->armed_for)
+		return;
+	tsx->armed_for = first;
 	if (!first)
 		rs_timer_stop(&tsx->timer);
 	else
@@ -182,6 +185,7 @@ static void fire(struct rs_timer *t)
 	struct sip_tsx *tsx = rs_container_of(t, struct sip_tsx, timer);
 	int64_t now = rs_now_us();
 
+	tsx->armed_for = 0;
 	sip_tsx_ref(tsx);
 	/* The last slots first: what ends a machine makes its retransmission needless. */
 	for (int i = TSX_SLOT_N - 1; i >= 0; i--) {
@@ -230,7 +234,7 @@ void tsx_timer_stop(struct sip_tsx *tsx, enum tsx_slot slot)
 void tsx_timer_stop_all(struct sip_tsx *tsx)
 {
 	memset(tsx->slot_due, 0, sizeof(tsx->slot_due));
-	rs_timer_stop(&tsx->timer);
+	arm(tsx);
 }
 
 /* ---- sending ---- */

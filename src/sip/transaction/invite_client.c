@@ -11,13 +11,13 @@ static void start(struct sip_tsx *tsx, struct tsx_arg *arg)
 	(void)arg;
 	if (tsx_client_transmit(tsx))
 		return;
+	if (!tsx->reliable) {
+		tsx->interval = tsx_t1();
+		tsx_timer_start(tsx, TSX_TIMER_A, tsx->interval);
+	}
 	tsx_timer_start(tsx, TSX_TIMER_B, tsx_timer_b());
 	if (timeout > 0)
 		tsx_timer_start(tsx, TSX_TIMER_DEADLINE, timeout);
-	if (tsx->reliable)
-		return;
-	tsx->interval = tsx_t1();
-	tsx_timer_start(tsx, TSX_TIMER_A, tsx->interval);
 }
 
 static void retransmit(struct sip_tsx *tsx, struct tsx_arg *arg)

@@ -7,7 +7,7 @@
 static void start(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
 	(void)arg;
-	tsx_timer_start(tsx, TSX_TIMER_TRYING, TRYING_DELAY_US);
+	tsx_server_start_trying(tsx, TRYING_DELAY_US);
 }
 
 static void absorb(struct sip_tsx *tsx, struct tsx_arg *arg)

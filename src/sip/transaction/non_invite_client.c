@@ -8,13 +8,13 @@ static void start(struct sip_tsx *tsx, struct tsx_arg *arg)
 	(void)arg;
 	if (tsx_client_transmit(tsx))
 		return;
+	if (!tsx->reliable) {
+		tsx->interval = tsx_t1();
+		tsx_timer_start(tsx, TSX_TIMER_E, tsx->interval);
+	}
 	tsx_timer_start(tsx, TSX_TIMER_F, tsx_timer_b());
 	if (timeout > 0)
 		tsx_timer_start(tsx, TSX_TIMER_DEADLINE, timeout);
-	if (tsx->reliable)
-		return;
-	tsx->interval = tsx_t1();
-	tsx_timer_start(tsx, TSX_TIMER_E, tsx->interval);
 }
 
 static void repeat(struct sip_tsx *tsx, int64_t next)

@@ -17,7 +17,7 @@ static void repeat(struct sip_tsx *tsx, struct tsx_arg *arg)
 static void start(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
 	(void)arg;
-	tsx_timer_start(tsx, TSX_TIMER_TRYING, tsx_trying_delay());
+	tsx_server_start_trying(tsx, tsx_trying_delay());
 }
 
 static void late_trying(struct sip_tsx *tsx, struct tsx_arg *arg)

@@ -87,15 +87,24 @@ void tsx_server_release_request(struct sip_tsx *tsx)
 
 /* ---- what comes in ---- */
 
-/* The first task: the machine starts, and the request goes up. Takes over the reference of rx. */
+void tsx_server_start_trying(struct sip_tsx *tsx, int64_t delay_us)
+{
+	int64_t past = rs_now_us() - sip_rx_time_us(tsx_server(tsx)->rx);
+
+	tsx_timer_start(tsx, TSX_TIMER_TRYING, past < delay_us ? delay_us - past : 0);
+}
+
+/* The first task: the request goes up, and the machine starts. Takes over the reference of rx. */
 static void run_request(struct rs_task *task)
 {
 	struct sip_rx_data *rx = sip_rx_from_task(task);
 	struct sip_tsx *tsx = sip_rx_tsx(rx);
 
-	tsx_dispatch(tsx, TSX_START, NULL);
 	if (sip_stack_config()->on_request)
 		sip_stack_config()->on_request(tsx, rx);
+	/* Most are answered by now and need no timer. */
+	if (!tsx->last_status && sip_tsx_state(tsx) != SIP_TSX_TERMINATED)
+		tsx_dispatch(tsx, TSX_START, NULL);
 	sip_rx_unref(rx);
 }
 

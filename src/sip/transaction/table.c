@@ -98,6 +98,8 @@ static bool same_method(const struct tsx_entry *e, const struct tsx_key *key)
 
 static struct tsx_entry *find(const struct shard *s, const struct tsx_key *key, bool client)
 {
+	if (!s->n_buckets) /* stopped */
+		return NULL;
 	for (struct tsx_entry *e = *bucket_of(s, key->hash); e; e = e->next)
 		if (e->hash == key->hash && (e->kind == TSX_KIND_CLIENT) == client && same_method(e, key) &&
 		    same_key(e, key))

@@ -14,7 +14,8 @@
  * or the delay of RFC 4320, CANCEL the 64*T1 of 9.1, DEADLINE the user's own. */
 #define TSX_EVENTS(X)                                                                                                  \
 	X(START)                                                                                                       \
-	X(REQUEST) X(ACK) X(SEND_1XX) X(SEND_2XX) X(SEND_FINAL) X(RECV_1XX) X(RECV_2XX) X(RECV_FINAL) X(CANCEL)        \
+	X(REQUEST)                                                                                                     \
+	X(ACK) X(SEND_1XX) X(SEND_2XX) X(SEND_FINAL) X(RECV_1XX) X(RECV_2XX) X(RECV_FINAL) X(CANCEL)                   \
 		X(TRANSPORT_ERROR) X(TERMINATE) X(TIMER_A) X(TIMER_B) X(TIMER_D) X(TIMER_E) X(TIMER_F) X(TIMER_G)      \
 			X(TIMER_H) X(TIMER_I) X(TIMER_K) X(TIMER_L) X(TIMER_M) X(TIMER_TRYING) X(TIMER_CANCEL)         \
 				X(TIMER_DEADLINE)
@@ -92,6 +93,7 @@ struct sip_tsx {
 	const struct tsx_machine *machine;
 	struct rs_serializer *serializer; /* the server's own, or the client's (referenced) */
 	int64_t slot_due[TSX_SLOT_N];     /* 0: not running */
+	int64_t armed_for;                /* what the timer waits for; 0: it does not run */
 	int64_t interval;                 /* of the retransmissions */
 	struct rs_timer timer;            /* for the first of the slots */
 	const struct sip_tsx_user *user;
@@ -103,9 +105,9 @@ struct sip_tsx {
 struct tsx_server {
 	struct sip_tsx tsx;
 	struct rs_serializer own;
-	struct sip_rx_data *rx;     /* the request, until the final answer */
-	struct sip_rx_data *cancel; /* the CANCEL that matched it */
-	bool cancel_told;
+	struct sip_rx_data *rx;          /* the request, until the final answer */
+	struct sip_rx_data *cancel;      /* the CANCEL that matched it */
+	bool cancel_told, cancel_queued; /* to the user; on its way to it */
 };
 
 struct tsx_client {
@@ -227,8 +229,9 @@ void tsx_server_release_request(struct sip_tsx *tsx);
 /* Keeps the response and sends it; its errno goes to arg. */
 void tsx_server_send(struct sip_tsx *tsx, struct tsx_arg *arg);
 void tsx_server_resend(struct sip_tsx *tsx);
-void tsx_server_keep_answer(struct sip_tsx *tsx); /* its bytes only */
-void tsx_server_trying(struct sip_tsx *tsx);      /* 100 */
+void tsx_server_keep_answer(struct sip_tsx *tsx);                    /* its bytes only */
+void tsx_server_start_trying(struct sip_tsx *tsx, int64_t delay_us); /* counted from when the request was read */
+void tsx_server_trying(struct sip_tsx *tsx);                         /* 100 */
 /* The INVITE transaction that an ACK belongs to; referenced, or NULL. */
 struct sip_tsx *tsx_find_invite(struct sip_msg *ack);
 

@@ -136,6 +136,11 @@ static int set_user(void *data)
 	return 0;
 }
 
+static int set_user_twice(void *data)
+{
+	return set_user(data) + set_user(data);
+}
+
 static void user_that_comes_after_the_cancel_is_told(void **state)
 {
 	(void)state;
@@ -146,11 +151,12 @@ static void user_that_comes_after_the_cancel_is_told(void **state)
 	phone_sends("CANCEL");
 	phone_gets("200");
 	user_hears_nothing();
-	call_on(call.server, set_user, call.server);
+	call_on(call.server, set_user_twice, call.server);
+	user_hears("terminated"); /* the first one gave way */
 	user_hears("cancel");
 	call_on(call.server, set_user, call.server);
-	user_hears("terminated"); /* the first one gave way */
-	user_hears_nothing();
+	user_hears("terminated");
+	user_hears_nothing(); /* one user hears of it */
 	user_answers(487);
 	call_end();
 }

@@ -10,8 +10,6 @@
 	X("registrar", "durable", BOOL, "yes", 0, 0, "keep bindings in SQLite; no: in memory only")                    \
 	X("registrar", "group_commit_ms", UINT, "0", 0, 1000, "wait so long for more changes to share a commit")       \
 	X("registrar", "max_bindings", UINT, "2000000", 1, 100000000, "bindings of all AORs: memory")                  \
-	X("registrar", "max_contacts_per_request", UINT, "32", 1, 128,                                                 \
-	  "Contacts of one REGISTER: work for one request")                                                            \
 	X("security", "informational", BOOL, "no", 0, 0, "write SuccessfulAuth and ChallengeSent to the security log") \
 	X("security", "trusted", NETWORKS, "", 0, 0, "networks without answer budget and connection limit")            \
 	X("security", "udp_answer_budget", UINT, "200", 0, 1000000,                                                    \
@@ -22,7 +20,6 @@
 	X("security", "budget_sources", UINT, "65536", 256, 16777216,                                                  \
 	  "sources that the answer budget remembers: memory")                                                          \
 	X("security", "verified_s", UINT, "3600", 0, 604800, "a source that authenticated is exempt for so long")      \
-	X("security", "nonce_counts", UINT, "262144", 1024, 16777216, "nonces whose counts are remembered: memory")    \
 	X("messaging", "check_from", BOOL, "yes", 0, 0, "the From of a MESSAGE must belong to the sender's endpoint")  \
 	X("messaging", "timeout_ms", UINT, "20000", 1000, 180000, "wait so long for an answer of a contact, then 480") \
 	X("messaging", "max_breadth", UINT, "60", 1, 1000, "contacts asked at once for one MESSAGE (RFC 5393)")        \
@@ -53,8 +50,6 @@
 	  "let endpoints with auth in while no authenticator is loaded")                                               \
 	X("log", "level", LEVEL, "info", 0, 0, "error, warning, notice, info, verbose or debug")                       \
 	X("taskpool", "stuck_ms", UINT, "1000", 10, 600000, "name a task that has run longer than this in the log")    \
-	X("taskpool", "executor_threads", UINT, "4", 1, 64, "threads for blocking work: commits, name lookups, files") \
-	X("modules", "drain_ms", UINT, "5000", 100, 600000, "an unload waits so long for what the module still runs")  \
-	X("server", "node", STR, "", 0, 0, "name of this server in stored bindings; empty: the host name")
+	X("modules", "drain_ms", UINT, "5000", 100, 600000, "an unload waits so long for what the module still runs")
 
 #endif

@@ -64,6 +64,11 @@ static void hold_module(void *module, int delta, const char *what, const char *n
 	ast_sip_module_hold_for(module, delta, what);
 }
 
+static const char *name_module(void *module)
+{
+	return ast_sip_module_name(module);
+}
+
 static int start_stack(struct ast_sip_snapshot *s)
 {
 	const struct ast_sip_system *system = ast_sip_snapshot_system(s);
@@ -84,6 +89,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.stream_half_open_s = limit(s, "tcp_half_open_s"),
 		.stream_send_queue = limit(s, "tcp_send_queue"),
 		.readers = limit(s, "udp_readers"),
+		.keep_alive_interval_s = ast_sip_snapshot_global(s)->keep_alive_interval,
 		.peer_trusted = ast_sip_peer_trusted,
 		.admit = ast_sip_overload_admit,
 		.answer_allowed = ast_sip_budget_allows,
@@ -92,6 +98,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.on_stray_response = ast_sip_distributor_stray_response,
 	};
 
+	rs_taskpool_set_module_namer(name_module);
 	sip_module_hold = hold_module;
 	return sip_stack_start(&c);
 }
@@ -186,6 +193,7 @@ stack:
 	sip_stack_stop();
 services:
 	rs_taskpool_stop();
+	ast_sip_location_free();
 	ast_sip_services_stop();
 	ast_sip_snapshot_install(NULL);
 	ast_sip_work_open(false);
@@ -289,6 +297,7 @@ void ast_sip_core_stop(unsigned grace_ms)
 	ast_sip_location_stop();
 	ast_sip_work_open(false);
 	rs_taskpool_stop();
+	ast_sip_location_free();
 	ast_sip_services_stop();
 	ast_sip_unidentified_clear();
 	ast_sip_budget_stop();

@@ -22,7 +22,7 @@ static const char *word_read(const char *p, char *out, size_t *len)
 {
 	char quote = '\0';
 
-	for (*len = 0; *p && (quote || (*p != ' ' && *p != '\t')); p++) {
+	for (*len = 0; *p && (quote || !strchr(" \t\r\n", *p)); p++) {
 		if (!quote && (*p == '"' || *p == '\''))
 			quote = *p;
 		else if (quote && *p == quote)

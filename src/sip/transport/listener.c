@@ -114,7 +114,8 @@ static void paths_detach_locked(struct sip_listener *l)
 /* ---- the table ---- */
 
 static _Atomic(struct sip_listener *) table[SIP_MAX_LISTENERS];
-static struct sip_listener *all; /* also those closed; freed by sip_listeners_free */
+static _Atomic unsigned table_used; /* entries from here on were never used */
+static struct sip_listener *all;    /* also those closed; freed by sip_listeners_free */
 
 static struct sip_listener *table_get(unsigned i)
 {
@@ -123,7 +124,9 @@ static struct sip_listener *table_get(unsigned i)
 
 struct sip_listener *sip_listener_find(enum sip_transport_type type, uint8_t family, struct rs_str name)
 {
-	for (unsigned i = 0; i < SIP_MAX_LISTENERS; i++) {
+	unsigned n = atomic_load_explicit(&table_used, memory_order_acquire);
+
+	for (unsigned i = 0; i < n; i++) {
 		struct sip_listener *l = table_get(i);
 
 		if (l && l->type == type && l->bound.family == family && (!name.len || rs_str_eq(l->name, name)))
@@ -222,6 +225,8 @@ static int open_locked(const struct sip_listener_config *config, struct sip_list
 	paths_attach_locked(l);
 	atomic_store_explicit(&l->open, true, memory_order_release);
 	atomic_store_explicit(&table[slot], l, memory_order_release);
+	if ((unsigned)slot >= atomic_load_explicit(&table_used, memory_order_relaxed))
+		atomic_store_explicit(&table_used, (unsigned)slot + 1, memory_order_release);
 	*out = l;
 	return 0;
 }

@@ -63,7 +63,7 @@ static void kernel_close(struct sip_sock *s)
 	struct sip_ksock *k = sip_ksock_of(s);
 
 	/* The descriptor itself goes when no thread can be on its way into ready, which may take as long as a task
-	 * takes: the peer need not wait for that. */
+	 * takes: the peer need not wait for that, nor a listener that takes over the address. */
 	if (k->stream)
 		shutdown(k->fd, SHUT_RDWR);
 	if (k->polled) {
@@ -205,7 +205,7 @@ static int kernel_tcp_listen(void *net, const struct sip_sock_opts *o, struct si
 		error = bind_to(fd, &o->bind);
 	if (!error && listen(fd, o->backlog > 0 ? o->backlog : SOMAXCONN) < 0)
 		error = errno;
-	k = error ? NULL : ksock_new(fd, o->bind.family, false);
+	k = error ? NULL : ksock_new(fd, o->bind.family, true);
 	if (!k) {
 		close(fd);
 		return error ? error : ENOMEM;

@@ -117,6 +117,12 @@ static void acceptor_ready(struct sip_sock *s, unsigned events)
 
 /* ---- the listener ---- */
 
+static void tcp_close(struct sip_listener *l)
+{
+	atomic_store_explicit(&l->acceptor->closing, true, memory_order_release);
+	acceptor_unref(l->acceptor);
+}
+
 static int tcp_open(struct sip_listener *l)
 {
 	struct sip_acceptor *a = calloc(1, sizeof(*a));
@@ -140,18 +146,15 @@ static int tcp_open(struct sip_listener *l)
 	a->sock->closed = acceptor_closed;
 	l->acceptor = a;
 	sip_tp_alive(1);
-	return sip_tp.net->local(a->sock, &l->bound);
+	error = sip_tp.net->local(a->sock, &l->bound);
+	if (error)
+		tcp_close(l);
+	return error;
 }
 
 static void tcp_start(struct sip_listener *l)
 {
 	sip_tp.net->arm(l->acceptor->sock, SIP_SOCK_READ);
-}
-
-static void tcp_close(struct sip_listener *l)
-{
-	atomic_store_explicit(&l->acceptor->closing, true, memory_order_release);
-	acceptor_unref(l->acceptor);
 }
 
 static int tcp_send(struct sip_route *route, const struct sip_outgoing *out)

@@ -68,9 +68,9 @@ int sip_send_raw(const struct sip_target *target, struct rs_str bytes);
 int sip_source_for(const struct sip_addr *peer, struct sip_addr *out);
 
 /* ---- udp.c ---- */
-void sip_udp_flush(void); /* this thread's batches */
+void sip_udp_flush(void);           /* this thread's batches */
 void sip_udp_rescue(unsigned slot); /* those of the thread in that slot, by the monitor */
-void sip_udp_send_clear(void); /* sends and frees all of them; no thread collects any more */
+void sip_udp_send_clear(void);      /* sends and frees all of them; no thread collects any more */
 
 /* ---- trace.c ---- */
 bool sip_trace_on(void);

@@ -1,6 +1,7 @@
 /* Start and stop of the transports, and the table of protocols. */
 #include "sip/transport/tp.h"
 
+#include "base/log.h"
 #include "base/taskpool.h"
 #include "sip/transport/conn.h"
 #include "sip/transport/flow.h"
@@ -94,8 +95,10 @@ void sip_transport_stop(void)
 	sip_listeners_close_all();
 	sip_conns_close(NULL);
 	/* Whatever still holds a socket after that time keeps its memory too. */
-	if (!wait_idle())
+	if (!wait_idle()) {
+		rs_event(RS_LOG_WARNING, "transport.stop_timeout", RS_FI("sockets", sip_tp.alive));
 		return;
+	}
 	rs_taskpool_set_flush_hook(NULL);
 	rs_taskpool_set_rescue_hook(NULL);
 	sip_udp_send_clear();

@@ -118,7 +118,8 @@ static int udp_open(struct sip_listener *l)
 	struct sip_sock_opts opts = l->opts;
 	int error;
 
-	opts.reuse_port = l->n_slots > 1;
+	/* Also with one socket: a listener that is opened anew shares the port with the last of the old one. */
+	opts.reuse_port = true;
 	for (unsigned i = 0; i < l->n_slots; i++) {
 		error = udp_open_one(l, &l->slots[i], &opts);
 		/* Port 0: the first socket's port is everyone's. */

@@ -195,6 +195,25 @@ static void connections_end_with_their_listener_when_asked_and_outlive_it_when_n
 	close(b);
 }
 
+static void a_listener_is_opened_anew_on_its_port_at_once(void **state)
+{
+	static const enum sip_transport_type types[] = {SIP_TRANSPORT_UDP, SIP_TRANSPORT_TCP};
+
+	(void)state;
+	for (unsigned i = 0; i < RS_ARRAY_SIZE(types); i++) {
+		struct sip_addr bound = observer_listen("again", types[i], "127.0.0.1:0"), again;
+		struct sip_listener_config c = {.name = RS_STR("again"), .type = types[i]};
+
+		c.sock.bind = bound;
+		for (unsigned n = 0; n < 20; n++) {
+			assert_int_equal(sip_listener_close(c.name, false), 0);
+			assert_int_equal(sip_listener_open(&c, &again), 0);
+			assert_true(sip_addr_eq(&again, &bound));
+		}
+		assert_int_equal(sip_listener_close(c.name, false), 0);
+	}
+}
+
 /* ---- response targets ---- */
 
 struct target_case {
@@ -291,6 +310,7 @@ int main(void)
 		T(who_watches_a_connection_hears_of_its_end_once),
 		T(a_udp_flow_ends_with_its_listener),
 		T(connections_end_with_their_listener_when_asked_and_outlive_it_when_not),
+		T(a_listener_is_opened_anew_on_its_port_at_once),
 		T(responses_go_where_rfc_3261_18_2_2_says),
 		T(the_local_address_is_the_one_that_the_route_uses),
 	};

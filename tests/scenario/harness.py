@@ -397,7 +397,8 @@ def sipp(server, scenario, *args, transport='u1', calls=1, peer=None, expect=0, 
         errors = ''
         for name in os.listdir(folder):
             if name.endswith('_errors.log'):
-                errors += open(os.path.join(folder, name), errors='replace').read()
+                with open(os.path.join(folder, name), errors='replace') as f:
+                    errors += f.read()
         raise AssertionError(f'{scenario}: sipp ended with {r.returncode}\n{errors[-4000:]}\n{r.stdout[-1500:]}\n{r.stderr[-500:]}')
     return r.stdout
 

@@ -95,7 +95,7 @@ RS_API struct ast_sip_contact *ast_sip_contacts_find(const struct ast_sip_contac
 
 /*
  * Commits changes for aor and calls done on the AOR's serializer: error 0 and contacts = what the AOR has now (referenced for
- * the callee), or an errno (EIO: the store failed; nothing changed, nobody saw anything). One commit of an AOR at a time: a
+ * the callee), or an errno (ENOSPC: option max_bindings; EIO: the store failed; nothing changed, nobody saw anything). One commit of an AOR at a time: a
  * second call before done is queued behind it, so a caller decides on what ast_sip_location_contacts gives only inside
  * begin: it is called on the serializer when all earlier changes are done, looks at now, and fills changes.
  */

@@ -22,6 +22,7 @@ struct ast_sip_proxy_params {
 	bool record_route;
 	bool serial_by_q;           /* groups of equal q one after another; false: all at once */
 	int timeout_ms;             /* after which unanswered branches are given up; 0: the transaction's */
+	unsigned max_breadth;       /* branches at once, RFC 5393; 0: 60. A smaller Max-Breadth of the request counts */
 	unsigned no_answer_status;  /* what the caller gets when no branch answered: 480 (never 408 to a non-INVITE) */
 	struct ast_sip_endpoint *endpoint; /* whose credentials were consumed; may be NULL */
 	/* A look at the final response chosen (NULL: none answered) before it goes back; may be NULL. */

@@ -107,6 +107,7 @@ struct rs_pool {
 	_Atomic int64_t oldest_wait_us;
 	_Atomic(void (*)(void)) flush_hook;
 	_Atomic(void (*)(unsigned)) rescue_hook;
+	_Atomic(void (*)(void)) park_hook;
 	_Atomic(const char *(*)(void *)) module_namer;
 	_Atomic unsigned drainers;
 	pthread_mutex_t drain_lock;

@@ -41,6 +41,11 @@ void rs_taskpool_set_rescue_hook(void (*hook)(unsigned))
 	atomic_store(&rs_pool.rescue_hook, hook);
 }
 
+void rs_taskpool_set_park_hook(void (*hook)(void))
+{
+	atomic_store(&rs_pool.park_hook, hook);
+}
+
 unsigned rs_taskpool_slot(void)
 {
 	return rs_self ? rs_self->index : UINT_MAX;
@@ -169,9 +174,12 @@ static bool leave(struct rs_worker *w)
 /* Waits for something to read, a timer or a wake-up. False: the thread has left the pool. */
 static bool wait_idle(struct rs_worker *w)
 {
+	void (*park)(void) = atomic_load_explicit(&rs_pool.park_hook, memory_order_acquire);
 	int timeout = -1;
 	bool came;
 
+	if (park)
+		park();
 	/* First, since it may complete quiet requests and so push on this thread's own queue. */
 	rs_quiet_leave(&w->mark);
 	atomic_fetch_add(&rs_pool.idle, 1);

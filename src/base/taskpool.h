@@ -129,6 +129,10 @@ void rs_flush_pending(bool pending); /* of the calling pool thread; elsewhere no
 /* The calling pool thread's slot, below the pool's maximum: one thread at a time has it. UINT_MAX elsewhere. */
 unsigned rs_taskpool_slot(void);
 
+/* Called by each pool thread before it waits, on that thread: caches that must not grow old while it sleeps are given
+ * back there. One hook. */
+void rs_taskpool_set_park_hook(void (*hook)(void));
+
 /*
  * How the watchdog finds the name of a task's module (not NULL). Called on the monitor's thread while the task runs,
  * and must neither block nor log. Before the start; NULL: modules are not named.

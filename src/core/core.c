@@ -89,6 +89,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.stream_half_open_s = limit(s, "tcp_half_open_s"),
 		.stream_send_queue = limit(s, "tcp_send_queue"),
 		.readers = limit(s, "udp_readers"),
+		.retry_after_s = limit(s, "retry_after_s"),
 		.keep_alive_interval_s = ast_sip_snapshot_global(s)->keep_alive_interval,
 		.peer_trusted = ast_sip_peer_trusted,
 		.admit = ast_sip_overload_admit,
@@ -99,6 +100,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 	};
 
 	rs_taskpool_set_module_namer(name_module);
+	rs_taskpool_set_park_hook(ast_sip_snapshot_thread_release);
 	sip_module_hold = hold_module;
 	return sip_stack_start(&c);
 }
@@ -303,5 +305,4 @@ void ast_sip_core_stop(unsigned grace_ms)
 	ast_sip_budget_stop();
 	ast_sip_rx_state_stop();
 	ast_sip_snapshot_install(NULL);
-	sip_module_hold = NULL;
 }

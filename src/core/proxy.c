@@ -60,7 +60,6 @@ static int check(struct sip_rx_data *rx, struct proxy *p)
 	p->loop_hash = proxy_loop_hash(rx);
 	if (proxy_has_looped(rx, p->loop_hash))
 		return refuse(rx, 482);
-	p->max_breadth = PROXY_MAX_BREADTH;
 	if (sip_msg_number(msg, SIP_HDR_MAX_BREADTH, &breadth, NULL) && breadth < p->max_breadth)
 		p->max_breadth = breadth;
 	if (p->max_breadth == 0 || (!p->serial && p->n > p->max_breadth))
@@ -236,6 +235,7 @@ int ast_sip_proxy_forward_for(struct ast_sip_module *owner, struct sip_rx_data *
 		errno = ENOMEM;
 		return -1;
 	}
+	p->max_breadth = params->max_breadth ? params->max_breadth : PROXY_MAX_BREADTH;
 	if (check(rx, p)) {
 		proxy_unref(p);
 		return -1;

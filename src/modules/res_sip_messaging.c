@@ -82,6 +82,7 @@ static void forward(struct sip_rx_data *rx, const struct ast_sip_contacts *conta
 		.size = sizeof(p),
 		.branches = branches,
 		.timeout_ms = (int)ast_sip_own_uint(s, "messaging", "timeout_ms", 20000),
+		.max_breadth = ast_sip_own_uint(s, "messaging", "max_breadth", 60),
 		.no_answer_status = 480,
 		.endpoint = ast_sip_rx_endpoint(rx),
 	};

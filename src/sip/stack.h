@@ -40,6 +40,7 @@ struct sip_stack_config {
 	uint32_t stream_idle_s;         /* 3600: a connection without traffic */
 	uint32_t stream_half_open_s;    /* 32: connected, but no whole message yet; or half a message waiting that long */
 	uint32_t stream_send_queue;     /* 1 MiB: bytes waiting for a slow reader, then it is closed */
+	uint32_t retry_after_s;         /* 5: of the 503 that sheds load, and up to 10 s more at random */
 	uint32_t keep_alive_interval_s; /* CRLF CRLF on every open stream connection that often (RFC 5626 3.5.1); 0: off */
 	unsigned readers;               /* SO_REUSEPORT sockets a UDP listener; 0: one a core */
 	bool (*peer_trusted)(const struct sip_addr *peer); /* may be NULL */

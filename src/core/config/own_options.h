@@ -8,7 +8,6 @@
 
 #define CONF_OWN_OPTIONS(X)                                                                                            \
 	X("registrar", "durable", BOOL, "yes", 0, 0, "keep bindings in SQLite; no: in memory only")                    \
-	X("registrar", "group_commit_ms", UINT, "0", 0, 1000, "wait so long for more changes to share a commit")       \
 	X("registrar", "max_bindings", UINT, "2000000", 1, 100000000, "bindings of all AORs: memory")                  \
 	X("security", "informational", BOOL, "no", 0, 0, "write SuccessfulAuth and ChallengeSent to the security log") \
 	X("security", "trusted", NETWORKS, "", 0, 0, "networks without answer budget and connection limit")            \

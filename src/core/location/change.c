@@ -86,6 +86,9 @@ static int set(struct update *u, const struct ast_sip_contact_change *change)
 		    sip_uri_equal(&a, &b))
 			texts[AST_SIP_CONTACT_URI] = stored;
 	}
+	if (!old && atomic_load_explicit(&location_counters.bindings, memory_order_relaxed) >=
+			    atomic_load_explicit(&location_max_bindings, memory_order_relaxed))
+		return ENOSPC;
 	c = contact_new(rs_str_n(u->aor->name, u->aor->len), &change->data, texts);
 	if (!c)
 		return ENOMEM;

@@ -9,6 +9,7 @@
 
 struct location_counters location_counters;
 bool location_durable;
+_Atomic uint64_t location_max_bindings = 2000000; /* memory; option max_bindings of [registrar] */
 
 /* Rows arrive in order of their AOR; those of one AOR are gathered. */
 struct loading {
@@ -150,6 +151,7 @@ void ast_sip_location_configured(struct ast_sip_snapshot *s)
 {
 	struct ast_sip_aors aors = ast_sip_snapshot_aors(s);
 
+	atomic_store(&location_max_bindings, ast_sip_own_uint(s, "registrar", "max_bindings", 2000000));
 	for (uint32_t i = 0; i < aors.n; i++) {
 		struct ast_sip_strings contacts = ast_sip_aor_settings(aors.v[i])->contact;
 		struct aor *a = contacts.n ? aor_get(ast_sip_aor_id(aors.v[i]), true) : NULL;

@@ -117,5 +117,6 @@ struct location_counters {
 };
 extern struct location_counters location_counters;
 extern bool location_durable;
+extern _Atomic uint64_t location_max_bindings;
 
 #endif

@@ -110,7 +110,7 @@ static void update_done(void *token, int error, struct ast_sip_contacts *contact
 	if (answer) {
 		ast_sip_send_response(r->rx, answer);
 	} else {
-		unsigned status = r->status ? r->status : 500;
+		unsigned status = r->status ? r->status : error == ENOSPC ? 503 : 500;
 
 		if (r->reason)
 			warn_exceeded(r);

@@ -5,9 +5,7 @@
 #include "base/log.h"
 
 #include <errno.h>
-
-/* Seconds that a refused sender is asked to wait. */
-#define RETRY_AFTER RS_STR("5")
+#include <stdio.h>
 
 void tsx_stateless_answer(struct sip_rx_data *rx, unsigned status)
 {
@@ -17,8 +15,11 @@ void tsx_stateless_answer(struct sip_rx_data *rx, unsigned status)
 
 	if (!tx)
 		return;
-	if (status == 503)
-		sip_tx_add_hdr(tx, SIP_HDR_RETRY_AFTER, RETRY_AFTER);
+	if (status == 503) {
+		char seconds[16];
+		snprintf(seconds, sizeof(seconds), "%u", sip_stack_config()->retry_after_s);
+		sip_tx_add_hdr(tx, SIP_HDR_RETRY_AFTER, rs_str_c(seconds));
+	}
 	if (tsx_transmit(tx, NULL))
 		rs_event(RS_LOG_DEBUG, "transaction.stateless", RS_FI("status", status), RS_FI("error", errno));
 	sip_tx_unref(tx);

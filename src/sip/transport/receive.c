@@ -10,7 +10,6 @@
  */
 #define REFUSE_RATE 2000
 /* Seconds to wait that a shed request is told, with a spread so that not all come back at once. */
-#define RETRY_AFTER_MIN    5
 #define RETRY_AFTER_SPREAD 10
 #define REFUSE_BYTES       2048
 
@@ -103,7 +102,7 @@ bool sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_ce
 	if (admission == SIP_REFUSE_503) {
 		count(&stats->dropped);
 		sip_receive_refuse(rx, 503, "Service Unavailable",
-				   RETRY_AFTER_MIN + rs_random_below(RETRY_AFTER_SPREAD));
+				   sip_stack_config()->retry_after_s + rs_random_below(RETRY_AFTER_SPREAD));
 		goto drop;
 	}
 	sip_transaction_receive(rx);

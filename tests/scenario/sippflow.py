@@ -71,8 +71,8 @@ class Flow:
         reference = f'<Reference variables="{",".join(str(n + 1) for n in range(self.checks))}"/>\n' if self.checks else ''
         return HEAD.format(name=name) + ''.join(self.parts) + reference + '</scenario>\n'
 
-    def run(self, server, transport='u1', name='flow', **kw):
+    def run(self, server, transport='u1', *args, name='flow', **kw):
         path = os.path.join(server.folder, f'{name}-{secrets.token_hex(4)}.xml')
         with open(path, 'w') as f:
             f.write(self.text(name))
-        return sipp(server, path, transport=transport, **kw)
+        return sipp(server, path, *args, transport=transport, **kw)

@@ -101,7 +101,8 @@ static int terminal_run(struct connection *c, bool json, const char *history_fil
 	el_set(el, EL_EDITOR, "emacs");
 	el_set(el, EL_SIGNAL, 1);
 	el_set(el, EL_HIST, history, past);
-	el_set(el, EL_ADDFN, "complete", "Completes a word", complete_key);
+	/* The wide call: the other one copies its texts and never frees them. */
+	el_wset(el, EL_ADDFN, L"complete", L"Completes a word", complete_key);
 	el_set(el, EL_BIND, "\t", "complete", NULL);
 	el_source(el, NULL);
 	while ((line = el_gets(el, &n)) && n > 0) {

@@ -8,6 +8,7 @@
 static char folder[] = "/tmp/res_sip-loader-XXXXXX";
 static char noted[1024];
 bool test_forget_work;
+struct ast_sip_work *test_left;
 struct ast_sip_module *test_self;
 
 const char *module_folder(void)

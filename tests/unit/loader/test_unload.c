@@ -98,8 +98,7 @@ static void a_module_that_keeps_something_is_brought_back(void **state)
 	assert_string_equal(notes(), "unload test_worker, load test_worker");
 	assert_true(service_there("test_worker"));
 	assert_true(ast_sip_module_loaded("test_worker"));
-	/* The work that was left behind is gone for the test's sake. */
-	ast_sip_module_hold_for(loader_find("test_worker"), -1, "work");
+	ast_sip_destroy_work(test_left);
 	test_forget_work = false;
 }
 

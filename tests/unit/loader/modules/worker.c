@@ -3,6 +3,7 @@
 
 void test_note(const char *what, const char *name);
 extern bool test_forget_work;
+extern struct ast_sip_work *test_left;
 extern struct ast_sip_module *test_self;
 
 static struct ast_sip_work *work;
@@ -29,7 +30,9 @@ static int load(void)
 static void unload(void)
 {
 	test_note("unload", "test_worker");
-	if (!test_forget_work)
+	if (test_forget_work)
+		test_left = work;
+	else
 		ast_sip_destroy_work(work);
 }
 

@@ -16,22 +16,24 @@ RS_API void sip_tx_unref(struct sip_tx_data *tx);
 
 /*
  * A response to rx: status line and the headers of RFC 3261 section 8.2.6.2, Via with received and rport (RFC 3581).
- * The To tag is made from the transaction (the same for each answer of one transaction, RFC 3261 section 8.2.6.2; stateless: a keyed hash of
- * the request, so that a retransmission gets the same tag). reason empty: the standard phrase. Server is added. NULL without memory.
+ * The To tag is made from the transaction (the same for each answer of one transaction, RFC 3261 section 8.2.6.2;
+ * stateless: a keyed hash of the request, so that a retransmission gets the same tag). reason empty: the standard
+ * phrase. Server is added. NULL without memory.
  */
 RS_API struct sip_tx_data *sip_tx_response(struct sip_rx_data *rx, unsigned status, struct rs_str reason);
 
 /* What a request outside of a dialog is made of; empty slices take the default in brackets. All are copied. */
 struct sip_tx_request_params {
-	struct rs_str method;  /* required */
-	struct rs_str uri;     /* Request-URI, required */
-	struct rs_str from;    /* name-addr without tag, required */
-	struct rs_str to;      /* name-addr [the URI in <>] */
-	struct rs_str contact; /* name-addr; "" : none. The text "@" stands for the address that the route uses, in sip:@ or sip:user@@ */
-	struct rs_str call_id; /* [random] */
+	struct rs_str method;   /* required */
+	struct rs_str uri;      /* Request-URI, required */
+	struct rs_str from;     /* name-addr without tag, required */
+	struct rs_str to;       /* name-addr [the URI in <>] */
+	struct rs_str contact;  /* name-addr; "" : none. The text "@" stands for the address that the route uses, in
+				   sip:@ or sip:user@@ */
+	struct rs_str call_id;  /* [random] */
 	struct rs_str from_tag; /* [random] */
-	uint32_t cseq;         /* [a random start] */
-	int max_forwards;      /* negative: 70 */
+	uint32_t cseq;          /* [a random start] */
+	int max_forwards;       /* negative: 70 */
 };
 RS_API struct sip_tx_data *sip_tx_request(const struct sip_tx_request_params *p);
 
@@ -60,13 +62,15 @@ RS_API struct rs_str sip_tx_method_text(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_uri(const struct sip_tx_data *tx);
 RS_API unsigned sip_tx_status(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_call_id(const struct sip_tx_data *tx);
-RS_API struct rs_str sip_tx_branch(const struct sip_tx_data *tx); /* of the Via of our own; empty before the first send */
+RS_API struct rs_str
+sip_tx_branch(const struct sip_tx_data *tx); /* of the Via of our own; empty before the first send */
 RS_API uint32_t sip_tx_cseq(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_to_tag(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_from_tag(const struct sip_tx_data *tx);
 
 /*
- * More for the Via of our own: what stands before the first ';' joins the branch (a loop hash: RFC 5393), the rest are parameters
+ * More for the Via of our own: what stands before the first ';' joins the branch (a loop hash: RFC 5393), the rest are
+ * parameters
  * (";x=y"). Before the seal; 0 or -1 (EBUSY, ENOMEM).
  */
 RS_API int sip_tx_set_branch_suffix(struct sip_tx_data *tx, struct rs_str suffix);

@@ -227,7 +227,7 @@ int ast_sip_core_start(const struct ast_sip_core_options *wanted, struct ast_sip
 	if (error) {
 		ast_sip_rx_state_stop();
 		ast_sip_budget_stop();
-		conf_error_add(errors, false, NULL, 0, "cannot start: %s", strerror(error));
+		conf_error_add(errors, false, "pjsip.conf", 0, "cannot start: %s", strerror(error));
 	} else {
 		report_not_applicable(s);
 	}

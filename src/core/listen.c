@@ -87,7 +87,7 @@ static int fail(const struct ast_sip_transport *t, int error, struct ast_sip_con
 {
 	char addr[SIP_ADDR_TEXT];
 
-	conf_error_add(errors, false, NULL, 0, "transport '%.*s' cannot be opened on %s %s: %s", RS_FMT(t->id),
+	conf_error_add(errors, false, "pjsip.conf", 0, "transport '%.*s' cannot be opened on %s %s: %s", RS_FMT(t->id),
 		       sip_transport_name(t->protocol), sip_addr_text(&t->bind, true, addr), strerror(error));
 	return -1;
 }

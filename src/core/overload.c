@@ -39,6 +39,7 @@ static struct {
 
 void ast_sip_overload_configure(struct ast_sip_snapshot *s)
 {
+	atomic_store(&next_sample_us, 0);
 	atomic_store(&settings.off, ast_sip_snapshot_global(s)->overload_trigger == 2);
 	atomic_store(&settings.high_water, ast_sip_own_uint(s, "limits", "queue_high_water", HIGH_WATER));
 	atomic_store(&settings.wait_ms, ast_sip_own_uint(s, "limits", "queue_wait_ms", LONGEST_WAIT_MS));

@@ -259,16 +259,20 @@ class Phone:
     def __init__(self, server, user, password='secret', transport='udp', domain='127.0.0.1', source='127.0.0.1'):
         self.server, self.user, self.password, self.transport, self.domain = server, user, password, transport, domain
         self.peer = server.udp if transport == 'udp' else server.tcp
+        family = socket.AF_INET
+        if ':' in source:  # the server listens on the same port of ::1
+            family, self.peer = socket.AF_INET6, ('::1', self.peer[1])
         self.buffer = b''
         self.cseq = secrets.randbelow(10000) + 1
         self.call_id = secrets.token_hex(8)
         if transport == 'udp':
-            self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sock = socket.socket(family, socket.SOCK_DGRAM)
             self.sock.bind((source, 0))
         else:
             self.sock = socket.create_connection(self.peer, source_address=(source, 0))
         self.sock.settimeout(DEADLINE)
         self.address = self.sock.getsockname()
+        self.host = f'[{source}]' if family == socket.AF_INET6 else self.address[0]
 
     def close(self):
         self.sock.close()
@@ -323,7 +327,7 @@ class Phone:
     @property
     def contact(self):
         extra = ';transport=tcp' if self.transport == 'tcp' else ''
-        return f'<sip:{self.user}@{self.address[0]}:{self.address[1]}{extra}>'
+        return f'<sip:{self.user}@{self.host}:{self.address[1]}{extra}>'
 
     def request(self, method, uri=None, headers=(), body=b'', to=None, sender=None, call_id=None, cseq=None, branch=None,
                 from_tag=None):
@@ -332,7 +336,7 @@ class Phone:
         uri = uri or f'sip:{self.domain}'
         body = body if isinstance(body, bytes) else body.encode()
         lines = [f'{method} {uri} SIP/2.0',
-                 f'Via: SIP/2.0/{self.transport.upper()} {self.address[0]}:{self.address[1]}'
+                 f'Via: SIP/2.0/{self.transport.upper()} {self.host}:{self.address[1]}'
                  f';branch={branch or "z9hG4bK" + secrets.token_hex(8)};rport',
                  'Max-Forwards: 70',
                  f'From: {sender or f"<sip:{self.user}@{self.domain}>"};tag={from_tag or secrets.token_hex(4)}',
@@ -401,6 +405,15 @@ def sipp(server, scenario, *args, transport='u1', calls=1, peer=None, expect=0, 
                     errors += f.read()
         raise AssertionError(f'{scenario}: sipp ended with {r.returncode}\n{errors[-4000:]}\n{r.stdout[-1500:]}\n{r.stderr[-500:]}')
     return r.stdout
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.bind(('::1', 0))
+        return True
+    except OSError:
+        return False
 
 
 def free_port(kind=socket.SOCK_DGRAM):

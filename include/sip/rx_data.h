@@ -18,9 +18,11 @@ RS_API void sip_rx_unref(struct sip_rx_data *rx); /* NULL is allowed */
 /* The index. Typed getters of sip/msg.h on it see what was received, without the overlay. */
 RS_API struct sip_msg *sip_rx_msg(struct sip_rx_data *rx);
 RS_API const struct sip_addr *sip_rx_source(const struct sip_rx_data *rx); /* the packet's source */
-RS_API const struct sip_addr *sip_rx_local(const struct sip_rx_data *rx);  /* the address it was sent to, with our port */
+RS_API const struct sip_addr *
+sip_rx_local(const struct sip_rx_data *rx); /* the address it was sent to, with our port */
 RS_API enum sip_transport_type sip_rx_transport(const struct sip_rx_data *rx);
-RS_API struct rs_str sip_rx_listener(const struct sip_rx_data *rx); /* the transport section's name; empty: an outbound connection */
+RS_API struct rs_str
+sip_rx_listener(const struct sip_rx_data *rx); /* the transport section's name; empty: an outbound connection */
 RS_API sip_flow_id sip_rx_flow(const struct sip_rx_data *rx);
 RS_API int64_t sip_rx_time_us(const struct sip_rx_data *rx); /* rs_now_us when it was read */
 

@@ -13,9 +13,10 @@ typedef uint64_t sip_flow_id;
 struct sip_target {
 	enum sip_transport_type type;
 	struct sip_addr addr;
-	sip_flow_id flow;      /* tried first when not 0 */
-	bool flow_only;        /* never dialled: a rewritten or WebSocket Contact, a response's connection */
-	struct rs_str listener; /* send from that transport section; empty: any that fits. Must outlive the send: interned by sip_listener_intern */
+	sip_flow_id flow;       /* tried first when not 0 */
+	bool flow_only;         /* never dialled: a rewritten or WebSocket Contact, a response's connection */
+	struct rs_str listener; /* send from that transport section; empty: any that fits. Must outlive the send:
+				   interned by sip_listener_intern */
 };
 
 /* The name of a listener that lives as long as the process; empty when no such listener ever was. */
@@ -31,8 +32,8 @@ struct sip_flow_info {
 RS_API bool sip_flow_info(sip_flow_id flow, struct sip_flow_info *out);
 
 /*
- * Tells when a flow ends: fn(token) runs once as a task (on no serializer). Returns an id for the cancel, or 0 when the flow is gone
- * already. After sip_flow_unwatch returned true fn will not run; false: it ran or is about to.
+ * Tells when a flow ends: fn(token) runs once as a task (on no serializer). Returns an id for the cancel, or 0 when the
+ * flow is gone already. After sip_flow_unwatch returned true fn will not run; false: it ran or is about to.
  */
 RS_API uint64_t sip_flow_watch(sip_flow_id flow, void (*fn)(sip_flow_id flow, void *token), void *token);
 RS_API bool sip_flow_unwatch(uint64_t watch);
@@ -52,10 +53,12 @@ struct sip_trace_event {
 	struct rs_str bytes;
 };
 struct sip_trace {
-	void (*message)(const struct sip_trace_event *event); /* on the reading / sending thread: short, must not block */
-	struct sip_trace *next; /* the stack's */
+	void (*message)(
+		const struct sip_trace_event *event); /* on the reading / sending thread: short, must not block */
+	struct sip_trace *next;                       /* the stack's */
 };
-/* The trace must stay until sip_trace_unregister returned and a quiet point has passed (a module's unload does that). */
+/* The trace must stay until sip_trace_unregister returned and a quiet point has passed (a module's unload does that).
+ */
 RS_API void sip_trace_register(struct sip_trace *trace);
 RS_API void sip_trace_unregister(struct sip_trace *trace);
 

@@ -49,15 +49,17 @@ static void *peer_thread(void *token)
 		int fd = peer_tcp(&tcp);
 		char buf[2000], id[16];
 		struct rs_str m;
+		bool whole;
 
 		snprintf(id, sizeof(id), "c%u", seed % 7);
 		m = options_request(buf, sizeof(buf), "TCP 127.0.0.1:9", id, i, rand_r(&seed) % 500);
-		if (rand_r(&seed) % 4 == 0)
+		whole = rand_r(&seed) % 4 != 0;
+		if (!whole)
 			m.len = m.len / 2;
 		(void)!send(fd, m.p, m.len, MSG_NOSIGNAL);
 		if (rand_r(&seed) % 2)
 			(void)!send(fd, "\r\n\r\n", 4, MSG_NOSIGNAL);
-		else if (m.len > 300)
+		else if (whole)
 			(void)peer_read(fd, buf, sizeof(buf));
 		if (rand_r(&seed) % 2)
 			setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));

@@ -43,12 +43,21 @@ const char *ct_log_line(const char *text)
 	return NULL;
 }
 
+const char *ct_log_line_nth(const char *text, unsigned n)
+{
+	for (unsigned i = 0; i < n_lines; i++) {
+		if (strstr(lines[i], text) && n-- == 0)
+			return lines[i];
+	}
+	return NULL;
+}
+
 unsigned ct_logged(const char *text)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < n_lines; i++)
-		n += strstr(lines[i], text) != NULL;
+	while (ct_log_line_nth(text, n))
+		n++;
 	return n;
 }
 

@@ -66,6 +66,8 @@ void ct_request(struct ct_phone *p, const char *method, const char *uri, const c
 unsigned ct_logged(const char *text);
 /* The last of them, or NULL. */
 const char *ct_log_line(const char *text);
+/* The nth (from 0, oldest first), or NULL. */
+const char *ct_log_line_nth(const char *text, unsigned n);
 void ct_log_clear(void);
 
 /* Runs what can run now. */

@@ -134,6 +134,7 @@ static void a_request_goes_on_with_what_a_proxy_changes(void **state)
 	assert_string_equal(ct_header(m, "X-Other", 0), "kept");
 	assert_non_null(strstr(ct_header(m, "Via", 0), "10.0.0.1:5060"));
 	assert_non_null(strstr(ct_header(m, "Via", 1), "10.0.0.2:5060"));
+	assert_non_null(strstr(ct_header(m, "Via", 1), ";received=10.0.0.2;rport=5060")); /* RFC 3581 section 4 */
 	assert_null(ct_header(m, "Via", 2));
 	assert_null(ct_header(m, "Record-Route", 0));
 	ct_answer(callees[0], m, 200, "");

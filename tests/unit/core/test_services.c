@@ -233,6 +233,69 @@ static void a_stray_response_is_offered_to_services(void **state)
 	assert_int_equal(strays, 1);
 }
 
+/* ---- answers from elsewhere ---- */
+
+static struct ast_sip_work *elsewhere;
+static struct sip_rx_data *kept;
+
+static int answer_later(void *data)
+{
+	(void)data;
+	assert_ptr_equal(ast_sip_current_work(), elsewhere);
+	assert_int_equal(ast_sip_respond(kept, 202, RS_STR_NULL), 0);
+	sip_rx_unref(kept);
+	return 0;
+}
+
+static bool keep(struct sip_rx_data *rx)
+{
+	kept = sip_rx_ref(rx);
+	assert_int_equal(ast_sip_push_task(elsewhere, answer_later, NULL), 0);
+	return true;
+}
+
+static void an_answer_may_be_given_later_from_another_work(void **state)
+{
+	static struct sip_module late = {
+		.size = sizeof(struct sip_module), .name = "late", .on_rx_request = keep, .methods = "MESSAGE"};
+	struct ct_phone *p = ct_phone("10.0.0.2:5060");
+
+	(void)state;
+	elsewhere = ast_sip_create_work();
+	assert_int_equal(ast_sip_register_service(&late), 0);
+	ct_request(p, "MESSAGE", "sip:10.0.0.1", "late", "");
+	assert_int_equal(ct_status(ct_receive(p)), 202);
+	ast_sip_destroy_work(elsewhere);
+}
+
+static void format(const struct ast_sip_endpoint *endpoint, void (*line)(void *, struct rs_str, struct rs_str),
+		   void *token)
+{
+	(void)endpoint;
+	line(token, RS_STR("Key"), RS_STR("value"));
+}
+
+static void count_formatter(void *token, const struct ast_sip_endpoint_formatter *f)
+{
+	assert_string_equal(f->name, "test");
+	(*(unsigned *)token)++;
+}
+
+static void formatters_are_listed_for_who_shows_endpoints(void **state)
+{
+	static struct ast_sip_endpoint_formatter formatter = {
+		.size = sizeof(struct ast_sip_endpoint_formatter), .name = "test", .format_endpoint = format};
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(ast_sip_register_endpoint_formatter(&formatter), 0);
+	ast_sip_formatters_each(count_formatter, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(ast_sip_unregister_endpoint_formatter(&formatter), 0);
+	ast_sip_formatters_each(count_formatter, &n);
+	assert_int_equal(n, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +309,8 @@ int main(void)
 		T(allow_and_supported_are_the_union),
 		T(services_see_and_may_stop_what_is_sent),
 		T(a_stray_response_is_offered_to_services),
+		T(an_answer_may_be_given_later_from_another_work),
+		T(formatters_are_listed_for_who_shows_endpoints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

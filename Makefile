@@ -32,6 +32,8 @@ install: all
 
 bench: all
 	@ninja -C $(BUILD) bench
+	@$(BUILD)/bench/bench_parse tests/messages/typical-register.sip 2
+	@$(BUILD)/bench/bench_config_load
 
 check-headers:
 	@scripts/check-headers

@@ -16,6 +16,8 @@
 
 /* How long an unload waits for what still runs, unless [modules] drain_ms says otherwise. */
 #define DRAIN_MS 5000
+/* Even a stop at once lets threads leave the modules, or their unload could not run. */
+#define STOP_MIN_MS 500
 
 /*
  * One operation at a time. Held while modules' load, unload and reload run: those may call everything of the public
@@ -222,7 +224,7 @@ static struct ast_sip_module *last_started(void)
 
 void ast_sip_loader_stop(unsigned grace_ms)
 {
-	int64_t deadline_us = rs_now_us() + (int64_t)grace_ms * 1000;
+	int64_t deadline_us = rs_now_us() + (int64_t)(grace_ms > STOP_MIN_MS ? grace_ms : STOP_MIN_MS) * 1000;
 	struct ast_sip_module *m;
 	struct loader_why why;
 	bool all = true;

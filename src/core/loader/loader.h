@@ -12,7 +12,7 @@ int ast_sip_loader_start(const char *module_dir, const struct ast_sip_modules_co
 /* Says what ast_sip_loader_start would complain about in conf, without mapping anything. 0, or -1: it would fail. */
 int ast_sip_loader_check(const char *module_dir, const struct ast_sip_modules_conf *conf,
 			 struct ast_sip_conf_errors *errors);
-/* Unloads everything, last loaded first; waits at most grace_ms in all. */
+/* Unloads everything, last loaded first; waits at most grace_ms (or 0.5 s) in all. */
 void ast_sip_loader_stop(unsigned grace_ms);
 /* Calls each module's reload. The number of those that failed. */
 unsigned ast_sip_loader_reload_all(void);

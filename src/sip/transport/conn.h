@@ -80,7 +80,7 @@ void sip_conn_accepted(struct sip_listener *l, struct sip_sock *sock, const stru
 int sip_conn_send(struct sip_conn *c, struct rs_str bytes, struct sip_send_result *result);
 /* Once; error tells what is queued why. */
 void sip_conn_close(struct sip_conn *c, int error, const char *why);
-/* The last answer was sent: reads on for a moment, so that it is not lost by a reset, then closes. */
+/* Takes no more messages, but reads on for a moment, so that no answer is lost by a reset, then closes. */
 void sip_conn_linger(struct sip_conn *c);
 /* All connections of l (NULL: of all listeners). */
 void sip_conns_close(struct sip_listener *l);

@@ -38,13 +38,16 @@ static struct sip_rx_data *rx_copy(struct sip_conn *c, struct rs_str bytes, int6
 	return rx;
 }
 
-/* Where the next message begins cannot be known: the last answer is a 400, if the sender can be told at all. */
-static void framing_lost(struct sip_conn *c, struct rs_str bytes, int64_t now, bool more)
+/*
+ * Where the next message begins cannot be known: the last answer is a 400, if the sender can be told at all. What came
+ * before may still be answered, and a close with bytes unread or on their way would reset the connection and take the
+ * answers with it.
+ */
+static void framing_lost(struct sip_conn *c, struct rs_str bytes, int64_t now)
 {
 	struct sip_stat_cell *stats = sip_listener_stat(c->listener);
 	struct sip_rx_data *rx = rx_copy(c, bytes, now);
 	char remote[SIP_ADDR_TEXT];
-	bool waits;
 
 	atomic_fetch_add_explicit(&stats->received, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&stats->parse_errors, 1, memory_order_relaxed);
@@ -56,14 +59,7 @@ static void framing_lost(struct sip_conn *c, struct rs_str bytes, int64_t now, b
 		sip_receive_refuse(rx, status, status == 400 ? "Bad Request" : "", 0);
 	}
 	sip_rx_unref(rx);
-	pthread_mutex_lock(&c->lock);
-	waits = c->head != NULL;
-	pthread_mutex_unlock(&c->lock);
-	/* A close with bytes unread would reset the connection and take the answer with it. */
-	if (more || waits)
-		sip_conn_linger(c);
-	else
-		sip_conn_close(c, EBADMSG, "framing lost");
+	sip_conn_linger(c);
 }
 
 /* Line ends before a message; a pair of CRLF is a ping. How many bytes. */
@@ -91,7 +87,6 @@ static size_t skip_crlf(struct sip_conn *c, const char *p, size_t n, bool *ping)
 
 struct reading {
 	int64_t now;
-	bool more; /* the socket may have more */
 	bool ping;
 	unsigned whole; /* messages */
 	bool dead;
@@ -116,13 +111,18 @@ static size_t take_messages(struct sip_conn *c, const char *p, size_t n, struct 
 			break;
 		c->scan = c->need = 0;
 		if (result == SIP_PARSE_BAD) {
-			framing_lost(c, rs_str_n(p + off, length ? length : n - off), r->now, r->more);
+			framing_lost(c, rs_str_n(p + off, length ? length : n - off), r->now);
 			r->dead = true;
 			return n;
 		}
 		rx = rx_copy(c, rs_str_n(p + off, length), r->now);
-		if (!rx || !sip_receive(rx, rs_str_n(rx->buf, length), sip_listener_stat(c->listener))) {
-			sip_conn_close(c, rx ? EBADMSG : ENOMEM, rx ? "unreadable message" : "no memory");
+		if (!rx) {
+			sip_conn_close(c, ENOMEM, "no memory");
+			r->dead = true;
+			return n;
+		}
+		if (!sip_receive(rx, rs_str_n(rx->buf, length), sip_listener_stat(c->listener))) {
+			sip_conn_linger(c);
 			r->dead = true;
 			return n;
 		}
@@ -225,7 +225,6 @@ void sip_conn_read(struct sip_conn *c)
 	if (r.now - atomic_load_explicit(&c->active_us, memory_order_relaxed) > PING_US)
 		c->crlf = 0;
 	atomic_store_explicit(&c->active_us, r.now, memory_order_relaxed);
-	r.more = n == (ssize_t)sizeof(scratch);
 	if (!take_bytes(c, (size_t)n, &r)) {
 		sip_conn_close(c, ENOMEM, "no memory");
 		return;

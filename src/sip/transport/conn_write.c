@@ -164,12 +164,12 @@ int sip_conn_send(struct sip_conn *c, struct rs_str bytes, struct sip_send_resul
 	int error = 0;
 
 	pthread_mutex_lock(&c->lock);
-	if (c->state == SIP_CONN_CLOSED || c->state == SIP_CONN_LINGER) {
+	if (c->state == SIP_CONN_CLOSED) {
 		error = c->error ? c->error : ENOTCONN;
 		pthread_mutex_unlock(&c->lock);
 		return error;
 	}
-	if (c->state == SIP_CONN_OPEN && !c->writing && !c->head && !c->want_write)
+	if (c->state != SIP_CONN_CONNECTING && !c->writing && !c->head && !c->want_write)
 		return write_first_unlock(c, bytes, result);
 	if (c->queued + bytes.len > sip_tp.limits.send_queue)
 		error = ENOBUFS;

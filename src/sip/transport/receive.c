@@ -43,13 +43,13 @@ bool sip_receive_refuse(struct sip_rx_data *rx, unsigned status, const char *rea
 	const struct sip_via *via = sip_msg_via(&rx->msg, 0);
 	bool sent = false;
 
-	if (!rx->msg.is_request || rx->msg.method == SIP_METHOD_ACK || !via || !refuse_rate_ok())
+	if (!rx->msg.is_request || rx->msg.method == SIP_METHOD_ACK || !refuse_rate_ok())
 		return false;
 	sip_transport_response_target(rx, &target);
 	sip_writer_init(&w, first, sizeof(first));
 	sip_write_status_line(&w, status, rs_str_c(reason));
 	sip_write_response_headers(&w, &rx->msg, status, stateless_tag(&rx->msg, tag), &rx->source,
-				   via->has_rport || rx->force_rport);
+				   rx->force_rport || (via && via->has_rport));
 	if (retry_after_s) {
 		sip_write_hdr_start(&w, SIP_HDR_RETRY_AFTER);
 		sip_write_u64(&w, retry_after_s);

@@ -227,6 +227,32 @@ static void the_400_arrives_although_much_more_was_sent(void **state)
 	close(fd);
 }
 
+static void what_came_before_the_framing_was_lost_is_answered(void **state)
+{
+	int fd = peer_tcp(&bound);
+	char buf[4000];
+	struct rs_str m = request(buf, 2000, "a", 1, 10);
+	int n = snprintf(buf + m.len, sizeof(buf) - m.len,
+			 "OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKq\r\n"
+			 "From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: q\r\n"
+			 "CSeq: 2 OPTIONS\r\nContent-Length: x\r\n\r\n");
+	size_t got = 0;
+
+	(void)state;
+	peer_write(fd, rs_str_n(buf, m.len + (size_t)n));
+	for (;;) {
+		ssize_t k = peer_read(fd, buf + got, sizeof(buf) - got);
+
+		assert_true(k >= 0);
+		if (k == 0)
+			break;
+		got += (size_t)k;
+	}
+	assert_non_null(strstr(buf, "SIP/2.0 200"));
+	assert_non_null(strstr(buf, "SIP/2.0 400"));
+	close(fd);
+}
+
 static void what_is_no_sip_ends_the_connection_without_an_answer(void **state)
 {
 	int fd = peer_tcp(&bound);
@@ -443,6 +469,7 @@ int main(void)
 		T(a_single_crlf_gets_nothing),
 		T(lost_framing_is_told_with_400_and_the_end),
 		T(the_400_arrives_although_much_more_was_sent),
+		T(what_came_before_the_framing_was_lost_is_answered),
 		T(what_is_no_sip_ends_the_connection_without_an_answer),
 		T(a_reset_in_the_middle_of_a_message_leaves_nothing),
 		T(a_request_out_uses_the_connection_that_came_in),

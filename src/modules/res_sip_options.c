@@ -6,12 +6,17 @@
 
 /* Relayed bodies are not looked at, so every type is taken. */
 #define ACCEPT "*/*"
+/* No section name is longer: a longer user is nobody. */
+#define MAX_USER 256
 
+/* By the lookup of identification (section 6 of the reference) for endpoints, by the same names for AORs. */
 static bool user_is_known(struct sip_rx_data *rx, const struct sip_uri *uri)
 {
-	struct ast_sip_snapshot *snapshot = ast_sip_rx_snapshot(rx);
-	struct ast_sip_endpoint *endpoint = ast_sip_endpoint_find(snapshot, uri->user);
-	struct ast_sip_aor *aor = endpoint ? NULL : ast_sip_aor_find(snapshot, uri->user);
+	char buf[MAX_USER];
+	int n = sip_unescape(uri->user, buf, sizeof(buf));
+	struct rs_str user = rs_str_n(buf, n < 0 ? 0 : (size_t)n);
+	struct ast_sip_endpoint *endpoint = n < 0 ? NULL : ast_sip_lookup_endpoint(rx, user, uri->host);
+	struct ast_sip_aor *aor = n < 0 || endpoint ? NULL : ast_sip_aor_find(ast_sip_rx_snapshot(rx), user);
 	bool known = endpoint || aor;
 
 	ast_sip_endpoint_unref(endpoint);

@@ -311,11 +311,16 @@ class Commands(unittest.TestCase):
 
     def test_options_answer_by_who_is_asked(self):
         with Phone(self.server, 'x') as phone:
-            for uri, status in (('sip:127.0.0.1', 200), ('sip:alice@127.0.0.1', 200), ('sip:nobody@127.0.0.1', 404)):
+            for uri, status in (('sip:127.0.0.1', 200), ('sip:alice@127.0.0.1', 200), ('sip:%61lice@127.0.0.1', 200),
+                                ('sip:nobody@127.0.0.1', 404), ('sip:' + 'n' * 300 + '@127.0.0.1', 404)):
                 answer = phone.ask('OPTIONS', uri)
                 self.assertEqual(answer.status, status, uri)
                 for header in ('Allow', 'Accept', 'Accept-Encoding', 'Accept-Language'):
                     self.assertIsNotNone(answer.get(header), header)
+            for uri, status in (('sip:127.0.0.1', 200), ('sip:alice@127.0.0.1', 483)):
+                request = phone.request('OPTIONS', uri).replace(b'Max-Forwards: 70', b'Max-Forwards: 0')
+                phone.send(request)
+                self.assertEqual(phone.final().status, status, uri)
             self.assertIn('REGISTER', answer.get('Allow'))
 
 

@@ -9,10 +9,10 @@
 #include "sip/msg.h"
 
 struct sip_writer {
-	char *buf;    /* owned unless it is the caller's first block */
+	char *buf; /* owned unless it is the caller's first block */
 	size_t len, cap;
-	size_t max;   /* bytes; SIP_MAX_MSG by default */
-	bool own;     /* buf came from malloc */
+	size_t max; /* bytes; SIP_MAX_MSG by default */
+	bool own;   /* buf came from malloc */
 	bool failed;
 	bool compact; /* short header names (system.compact_headers) */
 };
@@ -46,8 +46,16 @@ RS_API void sip_write_body(struct sip_writer *w, struct rs_str content_type, str
  * and rport filled in when given), From, To (with tag appended when to_tag is not empty and the request has none),
  * Call-ID, CSeq, and Timestamp with 100.
  */
-RS_API void sip_write_response_headers(struct sip_writer *w, struct sip_msg *request, unsigned status, struct rs_str to_tag,
-				       const struct sip_addr *received, bool with_rport);
+RS_API void sip_write_response_headers(struct sip_writer *w, struct sip_msg *request, unsigned status,
+				       struct rs_str to_tag, const struct sip_addr *received, bool with_rport);
+
+/*
+ * The value of the request's first Via line, with received and rport of its top value as the packet's source says (RFC
+ * 3261 section 18.2.1, RFC 3581 section 4; with_rport: also when the sender did not ask). false and nothing written:
+ * the line may stay as it came. Any thread that may use w.
+ */
+RS_API bool sip_write_via_completed(struct sip_writer *w, const struct sip_msg *request, const struct sip_addr *source,
+				    bool with_rport);
 
 /* The standard reason phrase, or "" for a code that has none. */
 RS_API struct rs_str sip_reason_phrase(unsigned status);
@@ -55,7 +63,8 @@ RS_API struct rs_str sip_reason_phrase(unsigned status);
 /* ---- forwarding ---- */
 
 enum sip_edit_op {
-	SIP_EDIT_ADD_FIRST,  /* value as a new line before all other headers (Via, Route, Record-Route); in the order given */
+	SIP_EDIT_ADD_FIRST,  /* value as a new line before all other headers (Via, Route, Record-Route); in the order
+				given */
 	SIP_EDIT_ADD,        /* value as a new line at the end */
 	SIP_EDIT_REMOVE,     /* every line of that header */
 	SIP_EDIT_REMOVE_NTH, /* line n of it */
@@ -74,8 +83,8 @@ struct sip_edit {
 };
 
 /*
- * Writes msg with the edits, unchanged stretches in one copy each. Content-Length is written anew when it was absent or the
- * body changed. Returns 0, or -1 when an edit does not apply to msg.
+ * Writes msg with the edits, unchanged stretches in one copy each. Content-Length is written anew when it was absent or
+ * the body changed. Returns 0, or -1 when an edit does not apply to msg.
  */
 RS_API int sip_write_forward(struct sip_writer *w, struct sip_msg *msg, const struct sip_edit *edits, size_t n);
 

@@ -147,11 +147,20 @@ static void add_record_route(struct edits *e, const struct proxy *p)
 		       .op = SIP_EDIT_ADD_FIRST, .id = SIP_HDR_RECORD_ROUTE, .value = rs_str_c(e->record_route)});
 }
 
+/* The Via of who sent it says where from, as in an answer (RFC 3261 section 18.2.1, RFC 3581 section 4). */
+static void complete_via(struct edits *e, const struct proxy *p, struct sip_writer *w)
+{
+	if (sip_write_via_completed(w, sip_rx_msg(p->rx), sip_rx_source(p->rx), sip_rx_force_rport(p->rx)) &&
+	    sip_writer_ok(w))
+		add(e, (struct sip_edit){.op = SIP_EDIT_REPLACE, .id = SIP_HDR_VIA, .value = rs_str_n(w->buf, w->len)});
+}
+
 struct sip_tx_data *proxy_request(struct proxy *p, const struct proxy_branch *b)
 {
 	struct edits e = {.n = 0};
 	struct sip_tx_data *tx;
-	char suffix[24];
+	struct sip_writer via;
+	char suffix[24], via_room[256];
 
 	add(&e, (struct sip_edit){.op = SIP_EDIT_URI, .value = b->uri});
 	add(&e, (struct sip_edit){
@@ -164,8 +173,11 @@ struct sip_tx_data *proxy_request(struct proxy *p, const struct proxy_branch *b)
 		add(&e, (struct sip_edit){.op = SIP_EDIT_ADD_FIRST, .id = SIP_HDR_ROUTE, .value = b->route});
 	if (p->record_route)
 		add_record_route(&e, p);
+	sip_writer_init(&via, via_room, sizeof(via_room));
+	complete_via(&e, p, &via);
 	remove_consumed(&e, p);
 	tx = sip_tx_forward(p->rx, e.v, e.n);
+	sip_writer_fini(&via);
 	if (!tx)
 		return NULL;
 	print_suffix(suffix, p->loop_hash);

@@ -85,30 +85,42 @@ static void write_top_via(struct sip_writer *w, struct rs_str value, const struc
 	}
 }
 
-static void write_first_via(struct sip_writer *w, const struct sip_msg *msg, const struct sip_hdr *h,
-			    const struct sip_addr *source, bool with_rport)
+bool sip_write_via_completed(struct sip_writer *w, const struct sip_msg *msg, const struct sip_addr *source,
+			     bool with_rport)
 {
-	const char *end = h->value.p + h->value.len, *comma = sip_value_end(h->value.p, end);
+	const struct sip_hdr *h = sip_msg_hdr(msg, SIP_HDR_VIA, 0);
+	const char *end, *comma;
 	bool received, rport;
 	struct sip_addr host;
 	struct sip_via via;
 
-	if (sip_msg_top_via(msg, &via)) {
-		copy_line(w, h);
-		return;
-	}
+	if (!h || !source->family || sip_msg_top_via(msg, &via))
+		return false;
 	rport = (with_rport || via.has_rport) && source->port;
 	received = rport || sip_addr_parse(via.host, &host) || !sip_addr_same_ip(&host, source);
 	/* Nothing to add, and nothing that only we may write. */
-	if (!received && !via.received.p) {
-		copy_line(w, h);
-		return;
-	}
-	sip_write(w, h->name);
-	sip_writez(w, ": ");
+	if (!received && !via.received.p)
+		return false;
+	end = h->value.p + h->value.len;
+	comma = sip_value_end(h->value.p, end);
 	write_top_via(w, rs_str_n(h->value.p, (size_t)(comma - h->value.p)), source, received, rport);
 	sip_write_one_line(w, rs_str_n(comma, (size_t)(end - comma)));
-	sip_write_crlf(w);
+	return true;
+}
+
+static void write_first_via(struct sip_writer *w, const struct sip_msg *msg, const struct sip_hdr *h,
+			    const struct sip_addr *source, bool with_rport)
+{
+	size_t start = w->len;
+
+	sip_write(w, h->name);
+	sip_writez(w, ": ");
+	if (sip_write_via_completed(w, msg, source, with_rport)) {
+		sip_write_crlf(w);
+		return;
+	}
+	w->len = start;
+	copy_line(w, h);
 }
 
 static void write_vias(struct sip_writer *w, const struct sip_msg *msg, const struct sip_addr *source, bool with_rport)

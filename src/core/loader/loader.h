@@ -1,4 +1,5 @@
-/* Modules: loading, unloading, reloading. All from one thread at a time (start-up, the control socket), never the pool's. */
+/* Modules: loading, unloading, reloading. All from one thread at a time (start-up, the control socket), never the
+ * pool's. */
 #ifndef CORE_LOADER_H
 #define CORE_LOADER_H
 
@@ -34,6 +35,7 @@ struct ast_sip_module_status {
 };
 void ast_sip_loader_each(void (*each)(void *token, const struct ast_sip_module_status *status), void *token);
 /* What holds a module, by kind: "task" 2, "timer" 1, … */
-void ast_sip_module_holds_each(struct ast_sip_module *module, void (*each)(void *token, const char *what, long count), void *token);
+void ast_sip_module_holds_each(struct ast_sip_module *module, void (*each)(void *token, const char *what, long count),
+			       void *token);
 
 #endif

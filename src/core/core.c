@@ -254,7 +254,7 @@ static int reload(struct ast_sip_conf_errors *errors)
 
 	s = ast_sip_snapshot_load(options.conf_dir, old, errors);
 	/* Listeners first: what cannot be opened must leave everything as it was. */
-	if (!s || (listening && ast_sip_listeners_change(old, s, errors)))
+	if (!s || (listening && ast_sip_listeners_change(s, errors)))
 		goto out;
 	ast_sip_snapshot_install(ast_sip_snapshot_ref(s));
 	configure(s);
@@ -287,12 +287,9 @@ int ast_sip_core_reload(struct ast_sip_conf_errors *errors)
 
 void ast_sip_core_stop(unsigned grace_ms)
 {
-	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
-
-	if (listening && s)
-		ast_sip_listeners_close(s);
+	ast_sip_overload_stop();
+	ast_sip_listeners_close();
 	listening = false;
-	ast_sip_snapshot_unref(s);
 	rs_taskpool_drain(grace_ms);
 	ast_sip_loader_stop(grace_ms);
 	sip_stack_stop();

@@ -1,21 +1,101 @@
+/*
+ * The listeners that are open, by the values that they were opened with: what a transport section says may have
+ * changed since without coming into force.
+ */
 #include "core/listen.h"
 
 #include "base/log.h"
 #include "core/config/error.h"
+#include "core/core.h"
 #include "sip/stack.h"
 
 #include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
 #include <string.h>
+
+struct listener {
+	char *id;
+	enum sip_transport_type type;
+	struct sip_sock_opts sock;
+};
+
+struct table {
+	struct listener *v;
+	size_t n, cap;
+};
+
+static struct table opened;
+
+/* ---- the table ---- */
+
+static struct listener *find(const struct table *t, struct rs_str id)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (rs_str_eqz(id, t->v[i].id))
+			return &t->v[i];
+	}
+	return NULL;
+}
+
+static int add(struct table *t, const struct listener *l)
+{
+	struct listener *v;
+	char *id = strdup(l->id);
+
+	if (t->n == t->cap) {
+		v = realloc(t->v, (t->cap * 2 + 8) * sizeof(*v));
+		if (!v) {
+			free(id);
+			return ENOMEM;
+		}
+		t->v = v;
+		t->cap = t->cap * 2 + 8;
+	}
+	if (!id)
+		return ENOMEM;
+	t->v[t->n] = *l;
+	t->v[t->n++].id = id;
+	return 0;
+}
+
+static void drop(struct table *t, struct listener *l)
+{
+	free(l->id);
+	*l = t->v[--t->n];
+}
+
+static void clear(struct table *t)
+{
+	while (t->n)
+		drop(t, &t->v[t->n - 1]);
+	free(t->v);
+	*t = (struct table){0};
+}
+
+static int copy_table(const struct table *from, struct table *to)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		if (add(to, &from->v[i])) {
+			clear(to);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- opening and closing ---- */
 
 static bool available(const struct ast_sip_transport *t)
 {
 	return !t->flow && (t->protocol == SIP_TRANSPORT_UDP || t->protocol == SIP_TRANSPORT_TCP);
 }
 
-static int open_one(const struct ast_sip_transport *t)
+/* The id is lent by the section. */
+static struct listener wanted(const struct ast_sip_transport *t)
 {
-	struct sip_listener_config c = {
-		.name = t->id,
+	return (struct listener){
+		.id = (char *)(uintptr_t)t->id.p,
 		.type = t->protocol,
 		.sock =
 			{
@@ -28,8 +108,57 @@ static int open_one(const struct ast_sip_transport *t)
 				.keepalive_count = t->tcp_keepalive_probe_count,
 			},
 	};
+}
 
-	return sip_listener_open(&c, NULL);
+static bool same(const struct listener *a, const struct listener *b)
+{
+	const struct sip_sock_opts *x = &a->sock, *y = &b->sock;
+
+	return a->type == b->type && sip_addr_eq(&x->bind, &y->bind) && x->bind.scope_id == y->bind.scope_id &&
+	       x->tos == y->tos && x->cos == y->cos && x->keepalive == y->keepalive &&
+	       x->keepalive_idle == y->keepalive_idle && x->keepalive_interval == y->keepalive_interval &&
+	       x->keepalive_count == y->keepalive_count;
+}
+
+static void passed(void *token)
+{
+	sem_post(token);
+}
+
+/*
+ * A socket that was closed is given up by the poller at a quiet point, and closed by a task after it: two of them, and
+ * its address is free.
+ */
+static void wait_for_closed_sockets(void)
+{
+	sem_t sem;
+
+	if (ast_sip_core_options()->deterministic)
+		return;
+	sem_init(&sem, 0, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		if (rs_quiet(passed, &sem) == 0)
+			sem_wait(&sem);
+	}
+	sem_destroy(&sem);
+}
+
+static int open_one(const struct listener *l)
+{
+	struct sip_listener_config c = {.name = rs_str_c(l->id), .type = l->type, .sock = l->sock};
+	int error = sip_listener_open(&c, NULL);
+
+	if (!error && add(&opened, l)) {
+		sip_listener_close(c.name, false);
+		error = ENOMEM;
+	}
+	return error;
+}
+
+static void close_one(struct listener *l)
+{
+	sip_listener_close(rs_str_c(l->id), false);
+	drop(&opened, l);
 }
 
 int ast_sip_listeners_open(struct ast_sip_snapshot *s)
@@ -38,138 +167,116 @@ int ast_sip_listeners_open(struct ast_sip_snapshot *s)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < all.n; i++) {
-		const struct ast_sip_transport *t = all.v[i];
+		struct listener l = wanted(all.v[i]);
 
-		if (t->flow)
+		if (all.v[i]->flow)
 			continue;
-		if (!available(t)) {
-			rs_event(RS_LOG_WARNING, "listener.protocol_not_available", RS_FS("transport", t->id),
-				 RS_FZ("protocol", sip_transport_name(t->protocol)));
-			continue;
-		}
-		if (open_one(t))
+		if (!available(all.v[i]))
+			rs_event(RS_LOG_WARNING, "listener.protocol_not_available", RS_FZ("transport", l.id),
+				 RS_FZ("protocol", sip_transport_name(l.type)));
+		else if (open_one(&l))
 			rc = -1; /* the transport layer has logged why */
 	}
 	return rc;
 }
 
-void ast_sip_listeners_close(struct ast_sip_snapshot *s)
+void ast_sip_listeners_close(void)
 {
-	struct ast_sip_transports all = ast_sip_snapshot_transports(s);
-
-	for (uint32_t i = 0; i < all.n; i++) {
-		if (available(all.v[i]))
-			sip_listener_close(all.v[i]->id, false);
-	}
+	while (opened.n)
+		close_one(&opened.v[opened.n - 1]);
+	clear(&opened);
 }
 
 /* ---- reload ---- */
 
-static bool same(const struct ast_sip_transport *a, const struct ast_sip_transport *b)
+static const struct ast_sip_transport *section(struct ast_sip_snapshot *s, const char *id)
 {
-	return a->protocol == b->protocol && a->flow == b->flow && sip_addr_eq(&a->bind, &b->bind) &&
-	       a->bind.scope_id == b->bind.scope_id && a->tos == b->tos && a->cos == b->cos &&
-	       a->tcp_keepalive_enable == b->tcp_keepalive_enable &&
-	       a->tcp_keepalive_idle_time == b->tcp_keepalive_idle_time &&
-	       a->tcp_keepalive_interval_time == b->tcp_keepalive_interval_time &&
-	       a->tcp_keepalive_probe_count == b->tcp_keepalive_probe_count;
-}
-
-/* What must be open under the new snapshot in t's name, or NULL. */
-static const struct ast_sip_transport *wanted(struct ast_sip_snapshot *s, struct rs_str id)
-{
-	const struct ast_sip_transport *t = ast_sip_transport_find(s, id);
+	const struct ast_sip_transport *t = ast_sip_transport_find(s, rs_str_c(id));
 
 	return t && available(t) ? t : NULL;
 }
 
-static int fail(const struct ast_sip_transport *t, int error, struct ast_sip_conf_errors *errors)
+/* Closes what is gone or shall be opened anew; the number of those closed. */
+static unsigned close_changed(struct ast_sip_snapshot *s, struct ast_sip_conf_errors *errors)
 {
+	unsigned closed = 0;
+
+	for (size_t i = opened.n; i-- > 0;) {
+		struct listener *is = &opened.v[i], next;
+		const struct ast_sip_transport *t = section(s, is->id);
+
+		if (t) {
+			next = wanted(t);
+			if (same(is, &next))
+				continue;
+			if (!t->allow_reload) {
+				conf_error_add(
+					errors, true, "pjsip.conf", 0,
+					"transport '%s' has changed, but without allow_reload=yes only a restart "
+					"opens it anew",
+					is->id);
+				continue;
+			}
+		}
+		close_one(is);
+		closed++;
+	}
+	return closed;
+}
+
+/* Opens what is not open; 0, or -1 with an error. */
+static int open_missing(struct ast_sip_snapshot *s, struct ast_sip_conf_errors *errors)
+{
+	struct ast_sip_transports all = ast_sip_snapshot_transports(s);
 	char addr[SIP_ADDR_TEXT];
 
-	conf_error_add(errors, false, "pjsip.conf", 0, "transport '%.*s' cannot be opened on %s %s: %s", RS_FMT(t->id),
-		       sip_transport_name(t->protocol), sip_addr_text(&t->bind, true, addr), strerror(error));
-	return -1;
-}
-
-/* Closes what goes and reopens what changed. */
-static int change_old(struct ast_sip_snapshot *from, struct ast_sip_snapshot *to, struct ast_sip_conf_errors *errors)
-{
-	struct ast_sip_transports all = ast_sip_snapshot_transports(from);
-
 	for (uint32_t i = 0; i < all.n; i++) {
-		const struct ast_sip_transport *is = all.v[i], *next = wanted(to, is->id);
+		struct listener l = wanted(all.v[i]);
 		int error;
 
-		if (!available(is) || (next && same(is, next)))
+		if (!available(all.v[i]) || find(&opened, all.v[i]->id))
 			continue;
-		sip_listener_close(is->id, false);
-		if (!next)
+		error = open_one(&l);
+		if (!error)
 			continue;
-		error = open_one(next);
-		if (error)
-			return fail(next, error, errors);
+		conf_error_add(errors, false, "pjsip.conf", 0, "transport '%s' cannot be opened on %s %s: %s", l.id,
+			       sip_transport_name(l.type), sip_addr_text(&l.sock.bind, true, addr), strerror(error));
+		return -1;
 	}
 	return 0;
 }
 
-static int open_new(struct ast_sip_snapshot *from, struct ast_sip_snapshot *to, struct ast_sip_conf_errors *errors)
+/* Half of a change must not stay. */
+static void put_back(const struct table *before)
 {
-	struct ast_sip_transports all = ast_sip_snapshot_transports(to);
+	for (size_t i = opened.n; i-- > 0;) {
+		const struct listener *was = find(before, rs_str_c(opened.v[i].id));
 
-	for (uint32_t i = 0; i < all.n; i++) {
-		int error;
-
-		if (!available(all.v[i]) || wanted(from, all.v[i]->id))
-			continue;
-		error = open_one(all.v[i]);
-		if (error)
-			return fail(all.v[i], error, errors);
+		if (!was || !same(was, &opened.v[i]))
+			close_one(&opened.v[i]);
 	}
-	return 0;
-}
-
-struct open_listener {
-	struct rs_str name;
-	enum sip_transport_type type;
-	bool open;
-};
-
-static void look(void *token, const struct sip_listener_stats *stats)
-{
-	struct open_listener *l = token;
-
-	if (rs_str_eq(stats->name, l->name) && stats->type == l->type)
-		l->open = true;
-}
-
-/* Back to what from lists: half of a change must not stay. */
-static void put_back(struct ast_sip_snapshot *from, struct ast_sip_snapshot *to)
-{
-	struct ast_sip_transports old = ast_sip_snapshot_transports(from), new = ast_sip_snapshot_transports(to);
-
-	for (uint32_t i = 0; i < new.n; i++) {
-		const struct ast_sip_transport *was = wanted(from, new.v[i]->id);
-
-		if (available(new.v[i]) && (!was || !same(was, new.v[i])))
-			sip_listener_close(new.v[i]->id, false);
-	}
-	for (uint32_t i = 0; i < old.n; i++) {
-		struct open_listener l = {.name = old.v[i]->id, .type = old.v[i]->protocol};
-
-		if (!available(old.v[i]))
-			continue;
-		sip_transport_each(look, &l);
-		if (!l.open && open_one(old.v[i]))
-			rs_event(RS_LOG_ERROR, "listener.lost", RS_FS("transport", old.v[i]->id));
+	wait_for_closed_sockets();
+	for (size_t i = 0; i < before->n; i++) {
+		if (!find(&opened, rs_str_c(before->v[i].id)) && open_one(&before->v[i]))
+			rs_event(RS_LOG_ERROR, "listener.lost", RS_FZ("transport", before->v[i].id));
 	}
 }
 
-int ast_sip_listeners_change(struct ast_sip_snapshot *from, struct ast_sip_snapshot *to,
-			     struct ast_sip_conf_errors *errors)
+int ast_sip_listeners_change(struct ast_sip_snapshot *s, struct ast_sip_conf_errors *errors)
 {
-	if (change_old(from, to, errors) == 0 && open_new(from, to, errors) == 0)
-		return 0;
-	put_back(from, to);
-	return -1;
+	struct table before = {0};
+	int rc = 0;
+
+	if (copy_table(&opened, &before)) {
+		conf_error_add(errors, false, "pjsip.conf", 0, "no memory");
+		return -1;
+	}
+	if (close_changed(s, errors))
+		wait_for_closed_sockets();
+	if (open_missing(s, errors)) {
+		put_back(&before);
+		rc = -1;
+	}
+	clear(&before);
+	return rc;
 }

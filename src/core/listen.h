@@ -1,4 +1,4 @@
-/* Listeners as the configuration wants them. */
+/* Listeners as the configuration wants them. One thread at a time, never the pool's. */
 #ifndef CORE_LISTEN_H
 #define CORE_LISTEN_H
 
@@ -7,11 +7,10 @@
 /* Opens what s lists; 0, or -1 after logging (those opened before stay open). */
 int ast_sip_listeners_open(struct ast_sip_snapshot *s);
 /*
- * Makes the difference between two snapshots: closes, opens, reopens. 0, or -1 with the error added to errors and all
- * listeners as they were before.
+ * Opens, reopens and closes until what s lists is open. A transport that changed without allow_reload stays as it is,
+ * with a warning in errors. 0, or -1 with the error added to errors and all listeners as they were before.
  */
-int ast_sip_listeners_change(struct ast_sip_snapshot *from, struct ast_sip_snapshot *to,
-			     struct ast_sip_conf_errors *errors);
-void ast_sip_listeners_close(struct ast_sip_snapshot *s);
+int ast_sip_listeners_change(struct ast_sip_snapshot *s, struct ast_sip_conf_errors *errors);
+void ast_sip_listeners_close(void);
 
 #endif

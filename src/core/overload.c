@@ -28,7 +28,7 @@ static _Atomic int64_t refusals_second;
 static _Atomic uint32_t refusals;
 
 static struct {
-	_Atomic bool off;
+	_Atomic bool off, stopping;
 	_Atomic uint32_t high_water, wait_ms, refusals, factor;
 } settings = {
 	.high_water = HIGH_WATER,
@@ -39,12 +39,18 @@ static struct {
 
 void ast_sip_overload_configure(struct ast_sip_snapshot *s)
 {
+	atomic_store(&settings.stopping, false);
 	atomic_store(&next_sample_us, 0);
 	atomic_store(&settings.off, ast_sip_snapshot_global(s)->overload_trigger == 2);
 	atomic_store(&settings.high_water, ast_sip_own_uint(s, "limits", "queue_high_water", HIGH_WATER));
 	atomic_store(&settings.wait_ms, ast_sip_own_uint(s, "limits", "queue_wait_ms", LONGEST_WAIT_MS));
 	atomic_store(&settings.factor, ast_sip_own_uint(s, "limits", "queue_in_dialog_factor", SECOND_BOUND));
 	atomic_store(&settings.refusals, ast_sip_own_uint(s, "limits", "shed_answers", REFUSALS_PER_SECOND));
+}
+
+void ast_sip_overload_stop(void)
+{
+	atomic_store(&settings.stopping, true);
 }
 
 static int measure(void)
@@ -101,6 +107,9 @@ enum sip_admission ast_sip_overload_admit(struct sip_msg_class cls, enum sip_tra
 
 	(void)type;
 	(void)peer;
+	/* Open connections still ask: what answers them is about to be unloaded. */
+	if (atomic_load_explicit(&settings.stopping, memory_order_relaxed) && is_new(cls))
+		return SIP_REFUSE_503;
 	if (atomic_load_explicit(&settings.off, memory_order_relaxed))
 		return SIP_ADMIT;
 	now = rs_now_us();

@@ -45,6 +45,8 @@ int ast_sip_budget_start(struct ast_sip_snapshot *s); /* 0, or -1 without memory
 void ast_sip_budget_stop(void);
 /* overload.c */
 void ast_sip_overload_configure(struct ast_sip_snapshot *s);
+/* New requests get 503 from now on, until the next configure. */
+void ast_sip_overload_stop(void);
 
 /* nonce.c: the core's own. 0 or -1. */
 int ast_sip_nonce_start(void);

@@ -131,7 +131,7 @@ static void a_listener_that_changed_is_opened_anew(void **state)
 
 	(void)state;
 	assert_int_equal(reload("[udp]\ntype=transport\nprotocol=udp\nbind=10.0.0.1:5060\n"
-				"[tcp]\ntype=transport\nprotocol=tcp\nbind=10.0.0.1:5061\n",
+				"[tcp]\ntype=transport\nprotocol=tcp\nbind=10.0.0.1:5061\nallow_reload=yes\n",
 				error, sizeof(error)),
 			 0);
 	listeners_are((const char *[]){"udp=UDP:10.0.0.1:5060", "tcp=TCP:10.0.0.1:5061"}, 2);
@@ -140,13 +140,28 @@ static void a_listener_that_changed_is_opened_anew(void **state)
 	assert_true(alive("1"));
 }
 
+static void without_allow_reload_a_change_waits_for_a_restart(void **state)
+{
+	struct ast_sip_conf_errors errors = {0};
+
+	(void)state;
+	ct_write("pjsip.conf", "[udp]\ntype=transport\nprotocol=udp\nbind=10.0.0.1:5060\n"
+			       "[tcp]\ntype=transport\nprotocol=tcp\nbind=10.0.0.1:5061\n");
+	assert_int_equal(ast_sip_core_reload(&errors), 0);
+	assert_int_equal(errors.n, 1);
+	assert_non_null(strstr(errors.v[0].text, "allow_reload"));
+	ast_sip_conf_errors_free(&errors);
+	listeners_are((const char *[]){"udp=UDP:10.0.0.1:5060", "tcp=TCP:10.0.0.1:5060"}, 2);
+}
+
 static void a_listener_that_cannot_be_opened_leaves_all_as_it_was(void **state)
 {
 	char error[256];
 
 	(void)state;
 	assert_int_equal(reload("[udp]\ntype=transport\nprotocol=udp\nbind=10.0.0.1:5062\n"
-				"[zelse]\ntype=transport\nprotocol=udp\nbind=192.0.2.7:5060\n[carol]\ntype=endpoint\n",
+				"allow_reload=yes\n[zelse]\ntype=transport\nprotocol=udp\nbind=192.0.2.7:5060\n[carol]"
+				"\ntype=endpoint\n",
 				error, sizeof(error)),
 			 -1);
 	assert_non_null(strstr(error, "zelse"));
@@ -220,6 +235,7 @@ int main(void)
 		T(a_good_file_comes_into_force),
 		T(listeners_that_did_not_change_are_not_touched),
 		T(a_listener_that_changed_is_opened_anew),
+		T(without_allow_reload_a_change_waits_for_a_restart),
 		T(a_listener_that_cannot_be_opened_leaves_all_as_it_was),
 		T(protocols_that_are_not_there_yet_are_skipped_with_one_warning),
 		T(a_wrong_configuration_does_not_start),

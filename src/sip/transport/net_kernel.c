@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -40,8 +41,49 @@ static int kernel_arm(struct sip_sock *s, unsigned events)
 	return error;
 }
 
+/*
+ * Our own datagram sockets, those included that are about to be closed. SO_REUSEPORT would also let another program of
+ * the same user in, and half of the phones would talk to it: only an address that is ours already is shared.
+ */
+static pthread_mutex_t bound_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sip_ksock *bound_first;
+
+static bool bound_by_us(const struct sip_addr *a)
+{
+	bool ours = false;
+
+	pthread_mutex_lock(&bound_lock);
+	for (struct sip_ksock *k = bound_first; k && !ours; k = k->next_bound)
+		ours = sip_addr_eq(&k->bound, a);
+	pthread_mutex_unlock(&bound_lock);
+	return ours;
+}
+
+static void bound_add(struct sip_ksock *k, const struct sip_addr *a)
+{
+	pthread_mutex_lock(&bound_lock);
+	k->bound = *a;
+	k->next_bound = bound_first;
+	bound_first = k;
+	pthread_mutex_unlock(&bound_lock);
+}
+
+static void bound_remove(struct sip_ksock *k)
+{
+	pthread_mutex_lock(&bound_lock);
+	for (struct sip_ksock **link = &bound_first; *link; link = &(*link)->next_bound) {
+		if (*link == k) {
+			*link = k->next_bound;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&bound_lock);
+}
+
 static void finish_close(struct sip_ksock *k)
 {
+	if (!k->stream)
+		bound_remove(k);
 	close(k->fd);
 	if (k->s.closed)
 		k->s.closed(&k->s, k->s.token);
@@ -152,14 +194,14 @@ static int open_socket(const struct sip_sock_opts *o, uint8_t family, int type)
 }
 
 /*
- * Several sockets share a port only when each said so before its bind; but a system-chosen port must not be one that
- * others share already, so with port 0 it is said after.
+ * Several sockets share a port only when each said so before its bind; the first of ours says it after, so that it is
+ * refused when somebody else has the address.
  */
 static int bind_shared(int fd, const struct sip_sock_opts *o)
 {
 	int error;
 
-	if (o->reuse_port && o->bind.port) {
+	if (o->reuse_port && o->bind.port && bound_by_us(&o->bind)) {
 		error = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 		return error ? error : bind_to(fd, &o->bind);
 	}
@@ -169,9 +211,21 @@ static int bind_shared(int fd, const struct sip_sock_opts *o)
 	return error;
 }
 
+static int kernel_local(struct sip_sock *s, struct sip_addr *out)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(sip_ksock_of(s)->fd, (struct sockaddr *)&ss, &len) < 0)
+		return errno;
+	sip_addr_from_sockaddr((const struct sockaddr *)&ss, out);
+	return 0;
+}
+
 static int kernel_udp_open(void *net, const struct sip_sock_opts *o, struct sip_sock **out)
 {
 	int fd = open_socket(o, o->bind.family, SOCK_DGRAM), error;
+	struct sip_addr bound;
 	struct sip_ksock *k;
 
 	(void)net;
@@ -187,6 +241,8 @@ static int kernel_udp_open(void *net, const struct sip_sock_opts *o, struct sip_
 		return error ? error : ENOMEM;
 	}
 	k->pktinfo = sip_addr_is_any(&o->bind);
+	/* With the port that the system chose. */
+	bound_add(k, kernel_local(&k->s, &bound) ? &o->bind : &bound);
 	*out = &k->s;
 	return 0;
 }
@@ -272,17 +328,6 @@ static int kernel_connect_result(struct sip_sock *s)
 	if (getsockopt(sip_ksock_of(s)->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return errno;
 	return error;
-}
-
-static int kernel_local(struct sip_sock *s, struct sip_addr *out)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (getsockname(sip_ksock_of(s)->fd, (struct sockaddr *)&ss, &len) < 0)
-		return errno;
-	sip_addr_from_sockaddr((const struct sockaddr *)&ss, out);
-	return 0;
 }
 
 static ssize_t kernel_read(struct sip_sock *s, void *buf, size_t n)

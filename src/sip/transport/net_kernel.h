@@ -14,6 +14,8 @@ struct sip_ksock {
 	bool stream, pktinfo;
 	bool polled; /* the poll has it; armed by one thread at a time */
 	_Atomic unsigned armed;
+	struct sip_addr bound; /* of a datagram socket, in the list of net_kernel.c */
+	struct sip_ksock *next_bound;
 };
 
 static inline struct sip_ksock *sip_ksock_of(struct sip_sock *s)

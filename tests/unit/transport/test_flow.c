@@ -5,6 +5,7 @@
 #include "sip/transport/flow.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -195,6 +196,25 @@ static void connections_end_with_their_listener_when_asked_and_outlive_it_when_n
 	close(b);
 }
 
+/* Another program of the same user, as far as the kernel can tell: it shares its port with whoever asks. */
+static void an_address_that_another_program_holds_is_refused(void **state)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+	struct sip_listener_config l = {.name = RS_STR("taken"), .type = SIP_TRANSPORT_UDP};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	(void)state;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	sip_addr_from_sockaddr((struct sockaddr *)&in, &l.sock.bind);
+	assert_int_equal(sip_listener_open(&l, NULL), EADDRINUSE);
+	close(fd);
+	assert_int_equal(sip_listener_open(&l, NULL), 0);
+	assert_int_equal(sip_listener_close(RS_STR("taken"), true), 0);
+}
+
 static void a_listener_is_opened_anew_on_its_port_at_once(void **state)
 {
 	static const enum sip_transport_type types[] = {SIP_TRANSPORT_UDP, SIP_TRANSPORT_TCP};
@@ -310,6 +330,7 @@ int main(void)
 		T(who_watches_a_connection_hears_of_its_end_once),
 		T(a_udp_flow_ends_with_its_listener),
 		T(connections_end_with_their_listener_when_asked_and_outlive_it_when_not),
+		T(an_address_that_another_program_holds_is_refused),
 		T(a_listener_is_opened_anew_on_its_port_at_once),
 		T(responses_go_where_rfc_3261_18_2_2_says),
 		T(the_local_address_is_the_one_that_the_route_uses),

@@ -10,6 +10,9 @@ struct ast_sip_rx_state {
 	struct ast_sip_endpoint *endpoint; /* referenced */
 	struct rs_str auth_username;       /* in the message's arena */
 	bool authenticated;
+	/* An answer on its way from another serializer. */
+	_Atomic(struct sip_tx_data *) late;
+	struct sip_tsx *late_tsx;
 };
 
 int ast_sip_rx_state_start(void); /* takes the slot; 0 or -1 */
@@ -41,7 +44,7 @@ void ast_sip_request_failed_notice_more(struct sip_rx_data *rx, const char *reas
 struct ast_sip_snapshot;
 void ast_sip_budget_configure(struct ast_sip_snapshot *s);
 void ast_sip_budget_failed(const struct sip_addr *peer); /* an answer that is no success goes to peer */
-int ast_sip_budget_start(struct ast_sip_snapshot *s); /* 0, or -1 without memory */
+int ast_sip_budget_start(struct ast_sip_snapshot *s);    /* 0, or -1 without memory */
 void ast_sip_budget_stop(void);
 /* overload.c */
 void ast_sip_overload_configure(struct ast_sip_snapshot *s);

@@ -1,39 +1,68 @@
 /* Answers to a request, and the headers that say what this server can do. */
-#include "base/taskpool.h"
-#include "core/registered.h"
+#include "core/pipeline.h"
+#include "sip/stack.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* An answer made on another serializer than its request's, on its way there. */
-struct late_answer {
+/* ---- an answer made on another serializer than its request's, on its way there ---- */
+
+/* The first travels in the request's own task: handing it over cannot fail. */
+static void late_answer_run(struct rs_task *task)
+{
+	struct sip_rx_data *rx = sip_rx_from_task(task);
+	struct ast_sip_rx_state *state = ast_sip_rx_state_get(rx);
+	struct sip_tsx *tsx = state->late_tsx;
+
+	sip_tsx_respond(tsx, atomic_exchange_explicit(&state->late, NULL, memory_order_acq_rel));
+	sip_tsx_unref(tsx);
+	sip_rx_unref(rx);
+}
+
+static bool push_first(struct sip_rx_data *rx, struct sip_tsx *tsx, struct sip_tx_data *tx)
+{
+	struct ast_sip_rx_state *state = ast_sip_rx_state_get(rx);
+	struct sip_tx_data *none = NULL;
+	struct rs_task *task = sip_rx_task(rx);
+
+	if (!state || !atomic_compare_exchange_strong_explicit(&state->late, &none, tx, memory_order_acq_rel,
+							       memory_order_acquire))
+		return false;
+	*task = (struct rs_task){.run = late_answer_run, .name = "answer"};
+	sip_rx_ref(rx);
+	state->late_tsx = sip_tsx_ref(tsx);
+	rs_push(sip_tsx_serializer(tsx), task);
+	return true;
+}
+
+/* One that follows before the first has arrived: a 200 right behind a 180. */
+struct second_answer {
 	struct rs_task task;
 	struct sip_tsx *tsx;
 	struct sip_tx_data *tx;
 };
 
-static void late_answer_run(struct rs_task *task)
+static void second_answer_run(struct rs_task *task)
 {
-	struct late_answer *late = rs_container_of(task, struct late_answer, task);
+	struct second_answer *a = rs_container_of(task, struct second_answer, task);
 
-	sip_tsx_respond(late->tsx, late->tx);
-	sip_tsx_unref(late->tsx);
-	free(late);
+	sip_tsx_respond(a->tsx, a->tx);
+	sip_tsx_unref(a->tsx);
+	free(a);
 }
 
-static int respond_later(struct sip_tsx *tsx, struct sip_tx_data *tx)
+static int push_second(struct sip_tsx *tsx, struct sip_tx_data *tx)
 {
-	struct late_answer *late = malloc(sizeof(*late));
+	struct second_answer *a = malloc(sizeof(*a));
 
-	if (!late) {
+	if (!a) {
 		sip_tx_unref(tx);
 		errno = ENOMEM;
 		return -1;
 	}
-	late->task = (struct rs_task){.run = late_answer_run, .name = "answer"};
-	late->tsx = sip_tsx_ref(tsx);
-	late->tx = tx;
-	rs_push(sip_tsx_serializer(tsx), &late->task);
+	*a = (struct second_answer){
+		.task = {.run = second_answer_run, .name = "answer"}, .tsx = sip_tsx_ref(tsx), .tx = tx};
+	rs_push(sip_tsx_serializer(tsx), &a->task);
 	return 0;
 }
 
@@ -48,7 +77,7 @@ int ast_sip_send_response(struct sip_rx_data *rx, struct sip_tx_data *tx)
 		return -1;
 	}
 	if (rs_serializer_current() != sip_tsx_serializer(tsx))
-		return respond_later(tsx, tx);
+		return push_first(rx, tsx, tx) ? 0 : push_second(tsx, tx);
 	return sip_tsx_respond(tsx, tx);
 }
 

@@ -242,6 +242,8 @@ static int answer_later(void *data)
 {
 	(void)data;
 	assert_ptr_equal(ast_sip_current_work(), elsewhere);
+	/* The second before the first has arrived. */
+	assert_int_equal(ast_sip_respond(kept, 182, RS_STR_NULL), 0);
 	assert_int_equal(ast_sip_respond(kept, 202, RS_STR_NULL), 0);
 	sip_rx_unref(kept);
 	return 0;
@@ -257,13 +259,15 @@ static bool keep(struct sip_rx_data *rx)
 static void an_answer_may_be_given_later_from_another_work(void **state)
 {
 	static struct sip_module late = {
-		.size = sizeof(struct sip_module), .name = "late", .on_rx_request = keep, .methods = "MESSAGE"};
+		.size = sizeof(struct sip_module), .name = "late", .on_rx_request = keep, .methods = "INVITE"};
 	struct ct_phone *p = ct_phone("10.0.0.2:5060");
 
 	(void)state;
 	elsewhere = ast_sip_create_work();
+	sim_net_link(NULL, NULL)->delay_max = sim_net_link(NULL, NULL)->delay_min; /* packets keep their order */
 	assert_int_equal(ast_sip_register_service(&late), 0);
-	ct_request(p, "MESSAGE", "sip:10.0.0.1", "late", "");
+	ct_request(p, "INVITE", "sip:10.0.0.1", "late", "Contact: <sip:a@10.0.0.2>\n");
+	assert_int_equal(ct_status(ct_receive(p)), 182);
 	assert_int_equal(ct_status(ct_receive(p)), 202);
 	ast_sip_destroy_work(elsewhere);
 }

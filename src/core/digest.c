@@ -38,21 +38,11 @@ static void contexts_free(void *p)
 	free(c);
 }
 
-static void fetch(void)
-{
-	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++)
-		fetched[i] = EVP_MD_fetch(NULL, algorithms[i].openssl_name, NULL);
-	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
-	pthread_key_create(&contexts_key, contexts_free);
-}
-
 /* The main thread runs no key destructors, and what was fetched lives as long as the process. */
-__attribute__((destructor)) static void release(void)
+static void release(void)
 {
-	struct thread_contexts *c;
+	struct thread_contexts *c = pthread_getspecific(contexts_key);
 
-	pthread_once(&once, fetch);
-	c = pthread_getspecific(contexts_key);
 	if (c) {
 		pthread_setspecific(contexts_key, NULL);
 		contexts_free(c);
@@ -60,6 +50,15 @@ __attribute__((destructor)) static void release(void)
 	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++)
 		EVP_MD_free(fetched[i]);
 	EVP_MAC_free(siphash);
+}
+
+static void fetch(void)
+{
+	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++)
+		fetched[i] = EVP_MD_fetch(NULL, algorithms[i].openssl_name, NULL);
+	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+	pthread_key_create(&contexts_key, contexts_free);
+	atexit(release); /* behind OpenSSL's own handler, so it runs before that one */
 }
 
 static struct thread_contexts *contexts(void)

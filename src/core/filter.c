@@ -187,17 +187,25 @@ static bool lacks_dialog(const struct ast_sip_registered *r, struct sip_rx_data 
 	}
 }
 
-bool ast_sip_filter_request(const struct ast_sip_registered *r, struct sip_rx_data *rx)
+static bool unacceptable(const struct ast_sip_registered *r, struct sip_rx_data *rx)
 {
 	struct sip_msg *msg = sip_rx_msg(rx);
 
-	if (msg->method == SIP_METHOD_ACK)
-		return false;
-	/* The bare cookie names no transaction. */
-	if (rs_str_eq(msg->top_branch, RS_STR("z9hG4bK")))
-		return refuse(rx, 400, RS_STR("Bad Via branch"));
 	return bad_request_uri(rx) || bad_party(rx, SIP_HDR_FROM) || bad_party(rx, SIP_HDR_TO) || bad_contact(rx) ||
 	       out_of_hops(rx) || bad_option(r, rx) || lacks_dialog(r, rx) ||
 	       (msg->method == SIP_METHOD_INVITE && !ast_sip_registered_handles(r, msg->method, msg->method_text) &&
 		ast_sip_filter_media(rx));
+}
+
+bool ast_sip_filter_request(const struct ast_sip_registered *r, struct sip_rx_data *rx)
+{
+	if (sip_rx_msg(rx)->method == SIP_METHOD_ACK)
+		return false;
+	/* The bare cookie names no transaction. */
+	if (rs_str_eq(sip_rx_msg(rx)->top_branch, RS_STR("z9hG4bK")))
+		return refuse(rx, 400, RS_STR("Bad Via branch"));
+	if (unacceptable(r, rx))
+		return true;
+	ast_sip_strip_own_params(rx);
+	return false;
 }

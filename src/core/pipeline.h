@@ -23,6 +23,8 @@ void ast_sip_rx_set_authenticated(struct sip_rx_data *rx);
 
 /* filter.c: what is refused before anybody is asked who he is. true: answered. */
 bool ast_sip_filter_request(const struct ast_sip_registered *r, struct sip_rx_data *rx);
+/* strip.c: the Contacts of rx lose URI parameters that are the server's own. */
+void ast_sip_strip_own_params(struct sip_rx_data *rx);
 /* media.c: 415 and 406 for an INVITE that no service handles. true: answered. */
 bool ast_sip_filter_media(struct sip_rx_data *rx);
 /* identify.c: afterwards rx has its endpoint, the artificial one for a stranger. -1: no memory. */

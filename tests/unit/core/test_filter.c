@@ -154,6 +154,36 @@ static void an_ack_is_never_answered(void **state)
 	assert_int_equal(reached, 0);
 }
 
+static char contact[3][256];
+
+static bool see_contacts(struct sip_rx_data *rx)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		const struct sip_name_addr *c = sip_rx_name_addr(rx, SIP_HDR_CONTACT, i);
+
+		snprintf(contact[i], sizeof(contact[i]), "%.*s", RS_FMT(c ? c->text : RS_STR_NULL));
+	}
+	return false;
+}
+
+static void parameters_of_this_server_s_own_are_taken_out_of_contacts(void **state)
+{
+	static struct sip_module seer = {.size = sizeof(struct sip_module),
+					 .name = "seer",
+					 .priority = SIP_PRIORITY_NAT,
+					 .on_rx_request = see_contacts};
+
+	(void)state;
+	assert_int_equal(ast_sip_register_service(&seer), 0);
+	assert_int_equal(ct_status(ask("REGISTER", "sip:10.0.0.1",
+				       "Contact: \"A, B\" <sip:a@b;x=1;X-Ast-Orig-Host=h:1;y?h=v>;q=0.5, <sip:c@d;z>\n"
+				       "Contact: sip:e@f;x-ast-txp=1\n")),
+			 200);
+	assert_string_equal(contact[0], "\"A, B\" <sip:a@b;x=1;y?h=v>;q=0.5");
+	assert_string_equal(contact[1], "<sip:c@d;z>");
+	assert_string_equal(contact[2], "sip:e@f;x-ast-txp=1"); /* without <> it is the header's */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +198,7 @@ int main(void)
 		T(what_belongs_to_no_dialog_is_481),
 		T(an_invite_that_no_service_handles_is_judged_by_its_body),
 		T(an_ack_is_never_answered),
+		T(parameters_of_this_server_s_own_are_taken_out_of_contacts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

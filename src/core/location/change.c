@@ -34,28 +34,34 @@ static uint32_t place_of(const struct ast_sip_contacts *c, const struct ast_sip_
 	return i;
 }
 
-/* Takes c->v[i] out; its reference goes to the row. */
-static void remove_at(struct update *u, uint32_t i, enum ast_sip_contact_event event)
+/* Takes c->v[i] out; its reference is the caller's. */
+static struct ast_sip_contact *take_at(struct ast_sip_contacts *c, uint32_t i)
 {
-	struct ast_sip_contacts *c = u->result;
+	struct ast_sip_contact *contact = c->v[i];
 
-	add_row(u, c->v[i], NULL, event);
 	memmove(&c->v[i], &c->v[i + 1], (c->n - i - 1) * sizeof(c->v[0]));
 	c->n--;
+	return contact;
 }
 
-/* The row for a binding that this same update touched before is replaced: one row a binding. */
-static void forget_row(struct update *u, const struct ast_sip_contact *contact)
+/*
+ * What this same update wrote for contact before is forgotten: one row a binding. Gives the one that was there before
+ * the update and whose place contact had taken, referenced; NULL: none.
+ */
+static struct ast_sip_contact *forget_row(struct update *u, const struct ast_sip_contact *contact)
 {
 	for (size_t i = 0; i < u->n_rows; i++) {
-		if (u->rows[i].contact != contact)
+		struct row *r = &u->rows[i];
+		struct ast_sip_contact *origin = r->old;
+
+		if (r->contact != contact)
 			continue;
-		ast_sip_contact_unref(u->rows[i].contact);
-		ast_sip_contact_unref(u->rows[i].old);
-		memmove(&u->rows[i], &u->rows[i + 1], (u->n_rows - i - 1) * sizeof(u->rows[0]));
+		ast_sip_contact_unref(r->contact);
+		memmove(r, r + 1, (u->n_rows - i - 1) * sizeof(*r));
 		u->n_rows--;
-		return;
+		return origin;
 	}
+	return NULL;
 }
 
 static bool was_there(const struct update *u, const struct ast_sip_contact *contact)
@@ -67,46 +73,59 @@ static bool was_there(const struct update *u, const struct ast_sip_contact *cont
 	return false;
 }
 
+static void remove_contact(struct update *u, struct ast_sip_contact *contact)
+{
+	struct ast_sip_contact *taken = take_at(u->result, place_of(u->result, contact));
+
+	if (!was_there(u, taken)) {
+		struct ast_sip_contact *origin = forget_row(u, taken);
+		ast_sip_contact_unref(taken);
+		taken = origin;
+	}
+	if (taken)
+		add_row(u, taken, NULL, AST_SIP_CONTACT_REMOVED);
+}
+
+/* c takes the place of old; its reference is taken over. */
+static void replace(struct update *u, struct ast_sip_contact *c, struct ast_sip_contact *old)
+{
+	struct ast_sip_contact *origin = old;
+
+	ast_sip_contact_set_status(c, (enum ast_sip_contact_status)atomic_load(&old->status),
+				   atomic_load(&old->rtt_us));
+	u->result->v[place_of(u->result, old)] = c;
+	if (!was_there(u, old)) {
+		origin = forget_row(u, old);
+		ast_sip_contact_unref(old);
+	}
+	add_row(u, ast_sip_contact_ref(c), origin, origin ? AST_SIP_CONTACT_REFRESHED : AST_SIP_CONTACT_ADDED);
+}
+
 static int set(struct update *u, const struct ast_sip_contact_change *change)
 {
 	const struct rs_str *text = change->text;
 	struct rs_str texts[AST_SIP_CONTACT_TEXTS];
 	struct ast_sip_contact *old = ast_sip_contacts_find(u->result, text[AST_SIP_CONTACT_URI],
 							    text[AST_SIP_CONTACT_INSTANCE], change->data.reg_id);
+	struct ast_sip_contact *same = ast_sip_contacts_find(u->result, text[AST_SIP_CONTACT_URI], RS_STR_NULL, 0);
 	struct ast_sip_contact *c;
-	uint32_t i;
 
 	memcpy(texts, text, sizeof(texts));
-	if (old && old->data.permanent)
+	if ((old && old->data.permanent) || (same && same->data.permanent))
 		return 0; /* it never ends anyway */
-	if (old) {        /* a URI that is equal keeps its first spelling (section 7 of the reference) */
-		struct sip_uri a, b;
-		struct rs_str stored = ast_sip_contact_text(old, AST_SIP_CONTACT_URI);
-		if (!sip_uri_parse(stored, &a) && !sip_uri_parse(text[AST_SIP_CONTACT_URI], &b) &&
-		    sip_uri_equal(&a, &b))
-			texts[AST_SIP_CONTACT_URI] = stored;
-	}
-	if (!old && atomic_load_explicit(&location_counters.bindings, memory_order_relaxed) >=
-			    atomic_load_explicit(&location_max_bindings, memory_order_relaxed))
-		return ENOSPC;
+	if (same)         /* a URI that is equal keeps its first spelling (section 7 of the reference) */
+		texts[AST_SIP_CONTACT_URI] = ast_sip_contact_text(same, AST_SIP_CONTACT_URI);
 	c = contact_new(rs_str_n(u->aor->name, u->aor->len), &change->data, texts);
 	if (!c)
 		return ENOMEM;
-	if (!old) {
-		u->result->v[u->result->n++] = c;
-		add_row(u, ast_sip_contact_ref(c), NULL, AST_SIP_CONTACT_ADDED);
+	/* An instance that moved to the URI of another binding: two bindings of one URI there are not. */
+	if (old && same && same != old)
+		remove_contact(u, same);
+	if (old) {
+		replace(u, c, old);
 		return 0;
 	}
-	ast_sip_contact_set_status(c, (enum ast_sip_contact_status)atomic_load(&old->status),
-				   atomic_load(&old->rtt_us));
-	i = place_of(u->result, old);
-	u->result->v[i] = c;
-	if (was_there(u, old)) {
-		add_row(u, ast_sip_contact_ref(c), old, AST_SIP_CONTACT_REFRESHED);
-		return 0;
-	}
-	forget_row(u, old); /* it was added by this very update */
-	ast_sip_contact_unref(old);
+	u->result->v[u->result->n++] = c;
 	add_row(u, ast_sip_contact_ref(c), NULL, AST_SIP_CONTACT_ADDED);
 	return 0;
 }
@@ -116,18 +135,15 @@ int change_apply(struct update *u, const struct ast_sip_contact_change *changes,
 	int error = start_list(u, n);
 
 	for (size_t k = 0; k < n && !error; k++) {
-		const struct rs_str *text = changes[k].text;
 		struct ast_sip_contact *c;
 
 		if (!changes[k].remove) {
 			error = set(u, &changes[k]);
 			continue;
 		}
-		c = ast_sip_contacts_find(u->result, text[AST_SIP_CONTACT_URI], RS_STR_NULL, 0);
-		if (c && !c->data.permanent) {
-			forget_row(u, c);
-			remove_at(u, place_of(u->result, c), AST_SIP_CONTACT_REMOVED);
-		}
+		c = ast_sip_contacts_find(u->result, changes[k].text[AST_SIP_CONTACT_URI], RS_STR_NULL, 0);
+		if (c && !c->data.permanent)
+			remove_contact(u, c);
 	}
 	return error;
 }
@@ -139,9 +155,9 @@ int change_drop(struct update *u, int64_t now_us)
 	for (uint32_t i = 0; !error && i < u->result->n;) {
 		const struct ast_sip_contact_data *d = &u->result->v[i]->data;
 		if (u->kind == UPDATE_EXPIRED && d->expires_us && d->expires_us <= now_us)
-			remove_at(u, i, AST_SIP_CONTACT_EXPIRED);
+			add_row(u, take_at(u->result, i), NULL, AST_SIP_CONTACT_EXPIRED);
 		else if (u->kind == UPDATE_FLOW_ENDED && d->bound_to_flow && d->flow == u->flow)
-			remove_at(u, i, AST_SIP_CONTACT_FLOW_ENDED);
+			add_row(u, take_at(u->result, i), NULL, AST_SIP_CONTACT_FLOW_ENDED);
 		else
 			i++;
 	}
@@ -153,15 +169,18 @@ int change_permanent(struct update *u)
 {
 	struct rs_str texts[AST_SIP_CONTACT_TEXTS] = {{NULL, 0}};
 	const struct ast_sip_contact_data data = {.permanent = true, .q_thousandths = 1000};
+	struct ast_sip_strings wanted = {NULL, 0};
 	uint32_t n = u->before ? u->before->n : 0;
 
-	u->result = contacts_new(n + u->permanent.n);
+	if (u->permanent)
+		wanted = ast_sip_aor_settings(u->permanent)->contact;
+	u->result = contacts_new(n + wanted.n);
 	u->rows = NULL;
 	if (!u->result)
 		return ENOMEM;
-	for (uint32_t i = 0; i < u->permanent.n; i++) {
+	for (uint32_t i = 0; i < wanted.n; i++) {
 		struct ast_sip_contact *c;
-		texts[AST_SIP_CONTACT_URI] = u->permanent.v[i];
+		texts[AST_SIP_CONTACT_URI] = wanted.v[i];
 		c = contact_new(rs_str_n(u->aor->name, u->aor->len), &data, texts);
 		if (!c)
 			return ENOMEM;

@@ -4,11 +4,13 @@
  */
 #include "location_private.h"
 
+#include <errno.h>
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
 static struct update *waiting, **last = &waiting;
 static struct update *group; /* the job's */
-static bool running;
+static bool running, closed = true;
 static struct rs_job job;
 
 static void work(struct rs_job *j)
@@ -54,6 +56,12 @@ void group_commit(struct update *u)
 
 	u->next_group = NULL;
 	pthread_mutex_lock(&lock);
+	if (closed) {
+		pthread_mutex_unlock(&lock);
+		u->error = ESHUTDOWN;
+		update_continue(u);
+		return;
+	}
 	*last = u;
 	last = &u->next_group;
 	start = !running;
@@ -65,19 +73,17 @@ void group_commit(struct update *u)
 	rs_executor_submit(RS_LANE_STORE, &job);
 }
 
-bool group_idle(void)
+void group_open(void)
 {
-	bool is;
-
 	pthread_mutex_lock(&lock);
-	is = !running;
+	closed = false;
 	pthread_mutex_unlock(&lock);
-	return is;
 }
 
-void group_wait_idle(void)
+void group_close(void)
 {
 	pthread_mutex_lock(&lock);
+	closed = true;
 	while (running)
 		pthread_cond_wait(&idle, &lock);
 	pthread_mutex_unlock(&lock);

@@ -74,6 +74,7 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 		return error;
 	}
 	location_durable = true;
+	group_open();
 	rs_event(RS_LOG_INFO, "location.loaded", RS_FI("bindings", atomic_load(&location_counters.bindings)));
 	return 0;
 }
@@ -81,8 +82,7 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 void ast_sip_location_stop(void)
 {
 	rs_taskpool_drain(10000);
-	group_wait_idle();
-	location_durable = false;
+	group_close();
 	store_close();
 }
 
@@ -97,37 +97,23 @@ void ast_sip_location_free(void)
 
 /* ---- permanent contacts ---- */
 
-struct wanted {
-	struct aor *aor;
-	struct ast_sip_strings contacts;
-};
-
-static int apply_permanent(void *data)
-{
-	struct wanted *w = data;
-	struct update *u = update_new(UPDATE_PERMANENT, w->aor);
-
-	if (!u)
-		return -1;
-	u->permanent = w->contacts;
-	update_push(u);
-	return 0;
-}
-
 static int nothing(void *data)
 {
 	(void)data;
 	return 0;
 }
 
-/* Sets them and waits until it is done: the strings are the snapshot's. */
-static void set_permanent(struct aor *a, struct ast_sip_strings contacts)
+/* The contacts that aor has in the configuration; NULL: none. They are there on return unless a commit is under way. */
+static void set_permanent(struct aor *a, struct ast_sip_aor *aor)
 {
-	struct wanted w = {.aor = a, .contacts = contacts};
+	struct update *u = update_new(UPDATE_PERMANENT, a);
 	int result;
 
-	if (!apply_permanent(&w))
-		rs_call(&a->serializer, nothing, NULL, &result, "permanent contacts", NULL);
+	if (!u)
+		return;
+	u->permanent = aor ? ast_sip_aor_ref(aor) : NULL;
+	update_push(u);
+	rs_call(&a->serializer, nothing, NULL, &result, "permanent contacts", NULL);
 }
 
 static void forget_permanent(void *token, struct aor *a)
@@ -142,7 +128,7 @@ static void forget_permanent(void *token, struct aor *a)
 	if (has) {
 		struct ast_sip_aor *aor = ast_sip_aor_find(s, rs_str_n(a->name, a->len));
 		if (!aor || !ast_sip_aor_settings(aor)->contact.n)
-			set_permanent(a, (struct ast_sip_strings){NULL, 0});
+			set_permanent(a, NULL);
 		ast_sip_aor_unref(aor);
 	}
 }
@@ -153,12 +139,12 @@ void ast_sip_location_configured(struct ast_sip_snapshot *s)
 
 	atomic_store(&location_max_bindings, ast_sip_own_uint(s, "registrar", "max_bindings", 2000000));
 	for (uint32_t i = 0; i < aors.n; i++) {
-		struct ast_sip_strings contacts = ast_sip_aor_settings(aors.v[i])->contact;
-		struct aor *a = contacts.n ? aor_get(ast_sip_aor_id(aors.v[i]), true) : NULL;
+		bool has = ast_sip_aor_settings(aors.v[i])->contact.n > 0;
+		struct aor *a = has ? aor_get(ast_sip_aor_id(aors.v[i]), true) : NULL;
 
 		if (!a)
 			continue;
-		set_permanent(a, contacts);
+		set_permanent(a, aors.v[i]);
 		aor_unref(a);
 	}
 	index_each(forget_permanent, s);

@@ -44,10 +44,10 @@ struct update {
 	struct ast_sip_module *owner;
 	const struct ast_sip_location_update *ops; /* UPDATE_CHANGES */
 	void *token;
-	sip_flow_id flow;                 /* UPDATE_FLOW_ENDED */
-	struct ast_sip_strings permanent; /* UPDATE_PERMANENT */
-	struct ast_sip_contacts *result;  /* what will be seen once it is committed; NULL: none */
-	struct ast_sip_contacts *before;  /* what was there when it began; referenced */
+	sip_flow_id flow;                /* UPDATE_FLOW_ENDED */
+	struct ast_sip_aor *permanent;   /* UPDATE_PERMANENT: whose contact option; referenced; NULL: none any more */
+	struct ast_sip_contacts *result; /* what will be seen once it is committed; NULL: none */
+	struct ast_sip_contacts *before; /* what was there when it began; referenced */
 	struct row *rows;
 	size_t n_rows;
 	int error;
@@ -98,9 +98,9 @@ void watch_stop(struct ast_sip_contact *c, struct aor *a);
 void observers_tell(const struct ast_sip_contact *c, enum ast_sip_contact_event event);
 
 /* ---- group.c, store.c ---- */
+void group_open(void);
 void group_commit(struct update *u); /* takes u; update_continue follows */
-bool group_idle(void);
-void group_wait_idle(void);
+void group_close(void);              /* waits for what is being written; later updates fail */
 
 /* The store behind the index. All but open from the executor's store lane. */
 int store_open(const char *state_dir);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define SCHEMA_VERSION 1
+#define BURY_TRIES     3 /* of a commit over one that failed: a disk that fails now and then */
 
 static sqlite3 *db;
 static sqlite3_stmt *upsert, *erase;
@@ -217,17 +218,36 @@ static int erase_contact(const struct ast_sip_contact *c)
 	return step(erase);
 }
 
-static int write_row(const struct row *r)
+/* What goes is erased before anything is written: a binding may have moved to a URI that another one left. */
+static int write_update(const struct update *u)
 {
-	bool moved;
+	int error = 0;
 
-	if (r->event > AST_SIP_CONTACT_REFRESHED)
-		return erase_contact(r->contact);
-	moved = r->old && !rs_str_eq(ast_sip_contact_text(r->old, AST_SIP_CONTACT_URI),
-				     ast_sip_contact_text(r->contact, AST_SIP_CONTACT_URI));
-	if (moved && erase_contact(r->old))
-		return EIO;
-	return write_contact(r->contact);
+	for (size_t i = 0; i < u->n_rows && !error; i++) {
+		const struct row *r = &u->rows[i];
+		const struct ast_sip_contact *gone = r->event > AST_SIP_CONTACT_REFRESHED ? r->contact : r->old;
+
+		if (gone)
+			error = erase_contact(gone);
+	}
+	for (size_t i = 0; i < u->n_rows && !error; i++) {
+		if (u->rows[i].event <= AST_SIP_CONTACT_REFRESHED)
+			error = write_contact(u->rows[i].contact);
+	}
+	return error;
+}
+
+/*
+ * A commit that failed may lie in the WAL all the same, whole, when only its sync failed: a crash now would bring it
+ * back. The next commit is written over it, so one is made at once.
+ */
+static void bury_failed_commit(void)
+{
+	for (int i = 0; i < BURY_TRIES; i++) {
+		if (sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL) == SQLITE_OK)
+			return;
+	}
+	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("error", "changes that failed may come back after a crash"));
 }
 
 int store_write(struct update *first, bool only_one)
@@ -236,13 +256,16 @@ int store_write(struct update *first, bool only_one)
 
 	if (error)
 		return error;
-	for (struct update *u = first; u && !error; u = only_one ? NULL : u->next_group) {
-		for (size_t i = 0; i < u->n_rows && !error; i++)
-			error = write_row(&u->rows[i]);
-	}
-	if (!error)
-		error = run("COMMIT");
-	if (error)
+	for (struct update *u = first; u && !error; u = only_one ? NULL : u->next_group)
+		error = write_update(u);
+	if (error) {
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		return error;
+	}
+	error = run("COMMIT");
+	if (error) {
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		bury_failed_commit();
+	}
 	return error;
 }

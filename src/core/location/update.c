@@ -26,6 +26,7 @@ static void update_free(struct update *u)
 {
 	atomic_fetch_sub_explicit(&location_counters.pending, 1, memory_order_relaxed);
 	change_fini(u);
+	ast_sip_aor_unref(u->permanent);
 	aor_unref(u->aor);
 	free(u);
 }

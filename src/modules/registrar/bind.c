@@ -123,16 +123,14 @@ static struct ast_sip_contact *next_victim(const struct registration *r, const s
 	return best;
 }
 
-/* Lets up to n bindings give way; how many did. */
-static uint32_t evict(struct registration *r, const struct ast_sip_contacts *now, uint32_t n, bool unreachable_first,
-		      bool unreachable_only)
+/* Lets up to n bindings give way. */
+static void evict(struct registration *r, const struct ast_sip_contacts *now, uint32_t n, bool unreachable_first,
+		  bool unreachable_only)
 {
-	bool gone[256] = {false};
+	bool *gone = now ? rs_arena_zalloc(sip_rx_msg(r->rx)->arena, now->n * sizeof(*gone)) : NULL;
 	uint32_t done = 0;
 
-	if (!now || now->n > RS_ARRAY_SIZE(gone))
-		return 0;
-	while (done < n) {
+	while (gone && done < n) {
 		struct ast_sip_contact *c = next_victim(r, now, gone, unreachable_first, unreachable_only);
 		if (!c)
 			break;
@@ -141,7 +139,6 @@ static uint32_t evict(struct registration *r, const struct ast_sip_contacts *now
 		add_remove(r, c);
 		done++;
 	}
-	return done;
 }
 
 static uint32_t count_unreachable(const struct registration *r, const struct ast_sip_contacts *now)
@@ -187,15 +184,20 @@ static int remove_all(struct registration *r, const struct ast_sip_contacts *now
 	return 0;
 }
 
+static bool same_binding(const struct registrar_contact *a, const struct registrar_contact *b)
+{
+	struct sip_uri ua, ub;
+
+	if (a->reg_id && a->reg_id == b->reg_id && a->instance.len && rs_str_eq(a->instance, b->instance))
+		return true;
+	return !sip_uri_parse(a->uri, &ua) && !sip_uri_parse(b->uri, &ub) && sip_uri_equal(&ua, &ub);
+}
+
 /* A later Contact of the same request that means the same binding takes its place. */
 static bool repeated_later(const struct registration *r, size_t i)
 {
-	struct sip_uri a, b;
-
-	if (sip_uri_parse(r->contacts[i].uri, &a))
-		return false;
 	for (size_t k = i + 1; k < r->n; k++) {
-		if (!sip_uri_parse(r->contacts[k].uri, &b) && sip_uri_equal(&a, &b))
+		if (same_binding(&r->contacts[i], &r->contacts[k]))
 			return true;
 	}
 	return false;

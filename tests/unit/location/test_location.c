@@ -195,6 +195,106 @@ static void an_instance_that_moved_replaces_its_binding(void **state)
 	assert_int_equal(count("alice"), 1); /* the old row went with it */
 }
 
+static void set_instance(struct call *c, size_t i, const char *instance)
+{
+	c->changes[i].data.reg_id = 1;
+	c->changes[i].text[AST_SIP_CONTACT_INSTANCE] = rs_str_c(instance);
+}
+
+static bool has(const char *aor, const char *uri)
+{
+	struct ast_sip_contacts *c = ast_sip_location_contacts(rs_str_c(aor));
+	bool found = false;
+
+	for (uint32_t i = 0; c && i < c->n; i++)
+		found = found || rs_str_eqz(ast_sip_contact_text(c->v[i], AST_SIP_CONTACT_URI), uri);
+	ast_sip_contacts_unref(c);
+	return found;
+}
+
+static void an_instance_that_moves_twice_at_once_leaves_no_row_behind(void **state)
+{
+	struct call a = {.n = 0}, b = {.n = 0};
+
+	(void)state;
+	add(&a, "sip:a@10.0.0.9:1", 60);
+	set_instance(&a, 0, "<urn:uuid:1>");
+	run(&a, "alice");
+	add(&b, "sip:a@10.0.0.9:2", 60);
+	add(&b, "sip:a@10.0.0.9:3", 60);
+	set_instance(&b, 0, "<urn:uuid:1>");
+	set_instance(&b, 1, "<urn:uuid:1>");
+	run(&b, "alice");
+	assert_int_equal(b.left, 1);
+	stop();
+	start_with(true);
+	assert_int_equal(count("alice"), 1);
+	assert_true(has("alice", "sip:a@10.0.0.9:3"));
+}
+
+static void an_instance_that_moves_and_goes_at_once_leaves_no_row_behind(void **state)
+{
+	struct call a = {.n = 0}, b = {.n = 0};
+
+	(void)state;
+	add(&a, "sip:a@10.0.0.9:1", 60);
+	set_instance(&a, 0, "<urn:uuid:1>");
+	run(&a, "alice");
+	add(&b, "sip:a@10.0.0.9:2", 60);
+	set_instance(&b, 0, "<urn:uuid:1>");
+	take(&b, "sip:a@10.0.0.9:2");
+	run(&b, "alice");
+	assert_int_equal(b.left, 0);
+	stop();
+	start_with(true);
+	assert_int_equal(count("alice"), 0);
+}
+
+static void an_instance_takes_the_uri_of_another_binding(void **state)
+{
+	struct call a = {.n = 0}, b = {.n = 0}, c = {.n = 0};
+
+	(void)state;
+	add(&a, "sip:a@10.0.0.9:1", 60);
+	add(&a, "sip:a@10.0.0.9:2", 60);
+	set_instance(&a, 0, "<urn:uuid:1>");
+	run(&a, "alice");
+	add(&b, "sip:a@10.0.0.9:2", 60);
+	set_instance(&b, 0, "<urn:uuid:1>");
+	run(&b, "alice");
+	assert_int_equal(b.left, 1); /* one binding a URI, in memory as on the disk */
+	take(&c, "sip:a@10.0.0.9:2");
+	run(&c, "alice");
+	assert_int_equal(c.left, 0);
+	stop();
+	start_with(true);
+	assert_int_equal(count("alice"), 0);
+}
+
+static void instances_may_change_places(void **state)
+{
+	struct call a = {.n = 0}, b = {.n = 0};
+
+	(void)state;
+	add(&a, "sip:a@10.0.0.9:1", 60);
+	add(&a, "sip:a@10.0.0.9:2", 60);
+	set_instance(&a, 0, "<urn:uuid:1>");
+	set_instance(&a, 1, "<urn:uuid:2>");
+	run(&a, "alice");
+	add(&b, "sip:a@10.0.0.9:3", 60); /* out of the way, then each to the other's place */
+	add(&b, "sip:a@10.0.0.9:1", 60);
+	add(&b, "sip:a@10.0.0.9:2", 60);
+	set_instance(&b, 0, "<urn:uuid:1>");
+	set_instance(&b, 1, "<urn:uuid:2>");
+	set_instance(&b, 2, "<urn:uuid:1>");
+	run(&b, "alice");
+	assert_int_equal(b.left, 2);
+	stop();
+	start_with(true);
+	assert_int_equal(count("alice"), 2);
+	assert_true(has("alice", "sip:a@10.0.0.9:1") && has("alice", "sip:a@10.0.0.9:2"));
+}
+
 static void what_begin_refuses_changes_nothing(void **state)
 {
 	struct call c = {.verdict = -1};
@@ -226,6 +326,33 @@ static void a_failed_commit_leaves_nothing(void **state)
 	stop();
 	start_with(true);
 	assert_int_equal(count("alice"), 2);
+}
+
+static void crash_behind_a_failed_sync(uint64_t seed, void *arg)
+{
+	struct call good = {.n = 0}, bad = {.n = 0};
+
+	(void)seed;
+	(void)arg;
+	start_with(true);
+	add(&good, "sip:a@10.0.0.9", 60);
+	run(&good, "alice");
+	sim_disk_fail(disk, SIM_DISK_SYNC, 0, 1);
+	add(&bad, "sip:b@10.0.0.9", 60);
+	run(&bad, "alice");
+	sim_check_int(bad.error, EIO);
+	sim_crash();
+}
+
+static void a_commit_whose_sync_failed_does_not_come_back_after_a_crash(void **state)
+{
+	(void)state;
+	stop();
+	assert_int_equal(sim_fork_run(7, crash_behind_a_failed_sync, NULL), SIM_CRASHED);
+	sim_disk_process_died(disk);
+	start_with(true);
+	assert_int_equal(count("alice"), 1);
+	assert_true(has("alice", "sip:a@10.0.0.9"));
 }
 
 static void updates_gather_while_one_is_written(void **state)
@@ -406,8 +533,13 @@ int main(void)
 		T(updates_of_one_aor_follow_one_another),
 		T(an_equal_uri_is_a_refresh_and_keeps_its_spelling),
 		T(an_instance_that_moved_replaces_its_binding),
+		T(an_instance_that_moves_twice_at_once_leaves_no_row_behind),
+		T(an_instance_that_moves_and_goes_at_once_leaves_no_row_behind),
+		T(an_instance_takes_the_uri_of_another_binding),
+		T(instances_may_change_places),
 		T(what_begin_refuses_changes_nothing),
 		T(a_failed_commit_leaves_nothing),
+		T(a_commit_whose_sync_failed_does_not_come_back_after_a_crash),
 		T(updates_gather_while_one_is_written),
 		T(bindings_survive_a_restart_with_all_their_fields),
 		T(bindings_of_a_connection_do_not_come_back),

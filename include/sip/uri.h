@@ -33,7 +33,7 @@ static inline bool sip_uri_is_sip(const struct sip_uri *u) { return u->scheme ==
 
 /* A URI parameter by name (any case). true when it is there; *value (may be NULL) is empty when it has none. */
 RS_API bool sip_uri_param(const struct sip_uri *u, struct rs_str name, struct rs_str *value);
-/* Walks the parameters: *pos starts at 0. false at the end. */
+/* Walks the parameters: *pos starts at 0. *value is empty when there is none (";ob"). false at the end. */
 RS_API bool sip_uri_next_param(const struct sip_uri *u, size_t *pos, struct rs_str *name, struct rs_str *value);
 /* Walks the headers part in the same way. */
 RS_API bool sip_uri_next_header(const struct sip_uri *u, size_t *pos, struct rs_str *name, struct rs_str *value);

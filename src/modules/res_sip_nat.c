@@ -23,7 +23,7 @@ static void write_params(struct sip_writer *w, const struct sip_uri *uri, enum s
 			continue;
 		sip_writez(w, ";");
 		sip_write(w, name);
-		if (value.p) {
+		if (value.len) {
 			sip_writez(w, "=");
 			sip_write(w, value);
 		}

@@ -34,6 +34,10 @@ static void write_uri(struct sip_writer *w, struct rs_str text)
 	sip_writez(w, ":");
 	if (u.has_user) {
 		sip_write(w, u.user);
+		if (u.has_password) {
+			sip_writez(w, ":");
+			sip_write(w, u.password);
+		}
 		sip_writez(w, "@");
 	}
 	sip_write(w, colon ? rs_str_n(orig.p, colon - 1) : orig);
@@ -44,7 +48,7 @@ static void write_uri(struct sip_writer *w, struct rs_str text)
 			continue;
 		sip_writez(w, ";");
 		sip_write(w, name);
-		if (value.p) {
+		if (value.len) {
 			sip_writez(w, "=");
 			sip_write(w, value);
 		}

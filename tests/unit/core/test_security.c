@@ -154,15 +154,14 @@ static void fail2ban_s_stock_filter_matches_every_failure(void **state)
 	FILE *p;
 
 	(void)state;
-	if (access("/etc/fail2ban/filter.d/asterisk.conf", R_OK) || access("/usr/bin/fail2ban-regex", X_OK))
+	if (system("fail2ban-regex --version > /dev/null 2>&1"))
 		skip();
 	assert_int_equal(ast_sip_register_service(&service), 0);
 	foo("\"x' failed for '192.0.2.9:5060'\" <sip:al@home.example>", "id)x");
 	foo("<sip:al@home.example>", "id");
 	snprintf(path, sizeof(path), "%s/f2b.log", ct_dir());
 	n = write_log(path);
-	snprintf(command, sizeof(command),
-		 "fail2ban-regex --print-all-matched '%s' /etc/fail2ban/filter.d/asterisk.conf 2>&1", path);
+	snprintf(command, sizeof(command), "fail2ban-regex --print-all-matched '%s' asterisk 2>&1", path);
 	p = popen(command, "r");
 	assert_non_null(p);
 	len = fread(out, 1, sizeof(out) - 1, p);

@@ -3,7 +3,7 @@ import hashlib
 import re
 
 import harness
-from harness import Phone, Server, ServerTest, TRANSPORTS, credentials, parse_challenge, phone_sections, wait_for
+from harness import Phone, ServerTest, TRANSPORTS, credentials, parse_challenge, phone_sections, wait_for
 from sippflow import Flow
 
 PARAMETERS = r'^Digest realm="{realm}",nonce="[0-9a-f]+",opaque="[0-9a-f]+",{stale}algorithm={algorithm},qop="auth"$'

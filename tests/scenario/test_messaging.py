@@ -3,10 +3,9 @@ import hashlib
 import os
 import subprocess
 import tempfile
-import unittest
 
 import harness
-from harness import SOURCE, Phone, ServerTest, TRANSPORTS, credentials, free_port, phone_sections, wait_for
+from harness import SOURCE, Phone, ServerTest, TRANSPORTS, credentials, free_port, phone_sections
 from sippflow import Flow
 
 TEXT = ['Content-Type: text/plain;charset=utf-8']

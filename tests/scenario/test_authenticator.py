@@ -191,19 +191,22 @@ realm=elsewhere
         self.assertEqual(self.answer(phone, [other, right]).status, 200)
         self.assertFalse([l for l in self.server.log[mark:] if 'Failed to authenticate' in l and phone.call_id in l])
 
-    def test_the_right_credentials_among_others(self):
+    def test_the_first_credentials_of_a_realm_count(self):
         phone = self.phone('alice')
-        right = credentials(self.challenge(phone), 'OPTIONS', URI, 'alice', 'secret')
-        wrong = credentials(self.challenge(phone), 'OPTIONS', URI, 'alice', 'wrong')
-        self.assertEqual(self.answer(phone, [wrong, wrong, right]).status, 200)
+        c = self.challenge(phone)
+        right = credentials(c, 'OPTIONS', URI, 'alice', 'secret')
+        wrong = credentials(c, 'OPTIONS', URI, 'alice', 'wrong')
+        self.assertEqual(self.answer(phone, [wrong, right]).status, 401)  # one request, one guess
+        self.assertEqual(self.answer(phone, [right, wrong]).status, 200)
 
     def test_only_some_credentials_of_a_request_are_looked_at(self):
         phone = self.phone('alice')
         c = self.challenge(phone)
-        wrong = credentials(c, 'OPTIONS', URI, 'alice', 'wrong')
+        other = [credentials(c.replace('realm="asterisk"', f'realm="r{i}"'), 'OPTIONS', URI, 'alice', 'secret')
+                 for i in range(8)]
         right = credentials(c, 'OPTIONS', URI, 'alice', 'secret')
-        self.assertEqual(self.answer(phone, [wrong] * 30 + [right]).status, 401)
-        self.assertEqual(self.answer(phone, [wrong] * 5 + [right]).status, 200)
+        self.assertEqual(self.answer(phone, other + [right]).status, 401)
+        self.assertEqual(self.answer(phone, other[:7] + [right]).status, 200)
 
     # ---- who may not: no difference shows ----
 

@@ -23,6 +23,7 @@ struct id { /* what tells nonces apart: the first 24 hex digits */
 
 struct entry {
 	struct id id;
+	uint64_t good_until; /* seconds; by the longest lifetime that it was taken with */
 	uint32_t highest;
 	uint32_t next; /* in the hash chain, index + 1 */
 	uint64_t seen; /* bit n: highest - n was taken */
@@ -46,6 +47,8 @@ int nonce_start(void)
 		rs_random(key, sizeof(key));
 		have_key = true;
 	}
+	if (shards) /* loaded again without having been unmapped: what was used stays used */
+		return 0;
 	shards = calloc(SHARDS, sizeof(*shards));
 	if (!shards)
 		return -1;
@@ -107,14 +110,15 @@ static bool read_id(struct rs_str nonce, struct id *id)
 
 	if (nonce.len != NONCE_TEXT - 1)
 		return false;
-	for (unsigned i = 0; i < 24; i++) {
+	for (unsigned i = 0; i < NONCE_TEXT - 1; i++) {
 		char c = nonce.p[i];
 		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
 				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
 							: 16;
 		if (digit > 15)
 			return false;
-		v[i >= 8] = v[i >= 8] << 4 | digit;
+		if (i < 24)
+			v[i >= 8] = v[i >= 8] << 4 | digit;
 	}
 	id->seconds = (uint32_t)v[0];
 	id->number = v[1];
@@ -175,12 +179,12 @@ static void forget_oldest(struct shard *s)
 	s->n--;
 }
 
-static struct entry *add(struct shard *s, const struct id *id, uint32_t lifetime_s)
+static struct entry *add(struct shard *s, const struct id *id)
 {
 	struct entry *e;
 	uint32_t place, now = now_seconds();
 
-	while (s->n && s->entries[s->first].id.seconds + lifetime_s < now)
+	while (s->n && s->entries[s->first].good_until < now)
 		forget_oldest(s); /* nobody can use it any more */
 	if (s->n == RING) {
 		if (s->stale_up_to < s->entries[s->first].id.seconds)
@@ -224,7 +228,9 @@ bool nonce_take(struct rs_str nonce, uint32_t nc, uint32_t lifetime_s)
 	pthread_mutex_lock(&s->lock);
 	e = find(s, &id);
 	if (!e)
-		e = add(s, &id, lifetime_s);
+		e = add(s, &id);
+	if (e && e->good_until < (uint64_t)id.seconds + lifetime_s)
+		e->good_until = (uint64_t)id.seconds + lifetime_s;
 	taken = e && mark(e, nc);
 	pthread_mutex_unlock(&s->lock);
 	return taken;

@@ -11,6 +11,8 @@
 
 #define MAX_CREDENTIALS 8 /* Authorization headers looked at in one request: each costs digests */
 
+#define MAX_QUOTED 256 /* bytes of a name with escapes: they are taken away on the stack */
+
 enum verdict { NONE, WRONG, STALE, RIGHT };
 
 static struct rs_str realm_of(const struct ast_sip_auth *auth, struct sip_rx_data *rx)
@@ -66,9 +68,10 @@ static bool well_formed(const struct ast_sip_digest *d)
 	return !d->qop.p || (rs_str_ieq(d->qop, RS_STR("auth")) && d->cnonce.p && count_of(d->nc));
 }
 
-static bool name_equal(struct rs_str quoted, struct rs_str plain)
+/* A quoted string of the sender's against plain text of the configuration. */
+static bool quoted_equal(struct rs_str quoted, struct rs_str plain)
 {
-	char buf[256];
+	char buf[MAX_QUOTED];
 	int n;
 
 	if (!rs_str_chr(quoted, '\\'))
@@ -78,7 +81,8 @@ static bool name_equal(struct rs_str quoted, struct rs_str plain)
 }
 
 /* The credentials d against ha1: right, wrong, or right with a nonce that does not serve any more. */
-static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, uint32_t lifetime_s, struct sip_rx_data *rx)
+static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, struct rs_str realm, uint32_t lifetime_s,
+			   struct sip_rx_data *rx)
 {
 	char expected[AST_SIP_DIGEST_HEX];
 
@@ -86,7 +90,7 @@ static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, uint
 				    expected) ||
 	    !ast_sip_digest_equal(d->response, rs_str_c(expected)))
 		return WRONG;
-	if (!nonce_valid(d->nonce, d->realm, sip_rx_source(rx), lifetime_s) ||
+	if (!nonce_valid(d->nonce, realm, sip_rx_source(rx), lifetime_s) ||
 	    !nonce_take(d->nonce, d->qop.p ? count_of(d->nc) : 1, lifetime_s))
 		return STALE;
 	return RIGHT;
@@ -97,20 +101,20 @@ static enum verdict check_one(const struct ast_sip_auth *auth, const struct ast_
 	char ha1[AST_SIP_DIGEST_HEX];
 	struct rs_str realm = realm_of(auth, rx);
 
-	if (!rs_str_eq(d->realm, realm))
+	if (!quoted_equal(d->realm, realm))
 		return NONE;
-	if (!well_formed(d) || !name_equal(d->username, ast_sip_auth_username(auth)) ||
+	if (!well_formed(d) || !quoted_equal(d->username, ast_sip_auth_username(auth)) ||
 	    !offers(ast_sip_auth_algorithms_uas(auth), d->algorithm)) {
 		/* The same work as for a wrong password. */
 		if (d->algorithm_known &&
 		    !ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
 			verify(&(struct ast_sip_digest){.algorithm = d->algorithm, .nonce = d->nonce, .uri = d->uri},
-			       ha1, 0, rx);
+			       ha1, realm, 0, rx);
 		return WRONG;
 	}
 	if (ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
 		return WRONG;
-	return verify(d, ha1, ast_sip_auth_nonce_lifetime(auth), rx);
+	return verify(d, ha1, realm, ast_sip_auth_nonce_lifetime(auth), rx);
 }
 
 /* What a sender that nobody knows gets: always wrong, after the work of a wrong password. */
@@ -118,14 +122,12 @@ static enum verdict check_nobody(const struct ast_sip_digest *d, struct sip_rx_d
 {
 	const struct ast_sip_global *global = ast_sip_snapshot_global(ast_sip_rx_snapshot(rx));
 	char ha1[AST_SIP_DIGEST_HEX];
-	struct ast_sip_digest copy = *d;
 
-	if (!rs_str_eq(d->realm, global->default_realm))
+	if (!quoted_equal(d->realm, global->default_realm))
 		return NONE;
-	if (!copy.algorithm_known)
-		copy.algorithm = AST_SIP_MD5;
-	if (!ast_sip_digest_join(copy.algorithm, (struct rs_str[]){d->username, d->realm, RS_STR("nobody's")}, 3, ha1))
-		(void)verify(&copy, ha1, 0, rx);
+	if (d->algorithm_known &&
+	    !ast_sip_digest_join(d->algorithm, (struct rs_str[]){d->username, d->realm, RS_STR("nobody's")}, 3, ha1))
+		(void)verify(d, ha1, global->default_realm, 0, rx);
 	return WRONG;
 }
 
@@ -153,11 +155,23 @@ static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const stru
 	return best;
 }
 
+/* Of several credentials for one realm the first counts: one request is one guess (section 8 of the reference). */
+static bool seen_before(const struct rs_str *realms, unsigned n, struct rs_str realm)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (rs_str_eq(realms[i], realm))
+			return true;
+	}
+	return false;
+}
+
 static int authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
 {
 	const struct sip_auth *auth;
+	struct rs_str realms[MAX_CREDENTIALS];
 	enum verdict best = NONE;
 	bool misconfigured = false;
+	unsigned n_realms = 0;
 
 	for (unsigned n = 0; n < MAX_CREDENTIALS && best != RIGHT; n++) {
 		struct ast_sip_digest d;
@@ -166,8 +180,9 @@ static int authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx
 		auth = sip_msg_auth(sip_rx_msg(rx), SIP_HDR_AUTHORIZATION, n);
 		if (!auth)
 			break;
-		if (ast_sip_digest_read(auth, &d))
+		if (ast_sip_digest_read(auth, &d) || seen_before(realms, n_realms, d.realm))
 			continue;
+		realms[n_realms++] = d.realm;
 		v = ast_sip_endpoint_is_artificial(endpoint) ? check_nobody(&d, rx)
 							     : check_endpoint(endpoint, &d, rx, &misconfigured);
 		if (v > best)

@@ -58,7 +58,7 @@ struct ast_sip_contact {
 	_Atomic int status;      /* enum ast_sip_contact_status */
 	_Atomic int64_t rtt_us;  /* negative: unknown */
 	struct ast_sip_contact_data data;
-	uint64_t watch;          /* the store's */
+	void *watch;             /* the store's */
 	uint16_t text_len[AST_SIP_CONTACT_TEXTS];
 	char text[];             /* one behind the other, each with a NUL */
 };
@@ -80,12 +80,26 @@ RS_API void ast_sip_contact_unref(struct ast_sip_contact *c);
 /* The AOR's serializer: where its changes must run. Made when first asked for; referenced. NULL without memory. */
 RS_API struct rs_serializer *ast_sip_location_serializer(struct rs_str aor);
 
+/* What happens to a binding. */
+enum ast_sip_contact_event {
+	AST_SIP_CONTACT_ADDED,
+	AST_SIP_CONTACT_REFRESHED,
+	AST_SIP_CONTACT_REMOVED, /* by request */
+	AST_SIP_CONTACT_EXPIRED,
+	AST_SIP_CONTACT_FLOW_ENDED,
+	AST_SIP_CONTACT_GAVE_WAY,    /* to a newer one (remove_existing) */
+	AST_SIP_CONTACT_UNAVAILABLE, /* the same, being unreachable (remove_unavailable) */
+	AST_SIP_CONTACT_EVENTS
+};
+
 /*
  * What a change wants of one binding. Which binding it means: with an instance and a reg_id the one that has both, else the one whose
- * URI is equal (RFC 3261 section 19.1.4). A new URI under the same instance and reg_id takes the old one's place.
+ * URI is equal (RFC 3261 section 19.1.4). A new URI under the same instance and reg_id takes the old one's place, and
+ * that of a binding that had this URI.
  */
 struct ast_sip_contact_change {
-	bool remove; /* only text[AST_SIP_CONTACT_URI] is looked at; permanent contacts are never removed */
+	bool remove; /* only text[AST_SIP_CONTACT_URI] and event are looked at; permanent contacts are never removed */
+	enum ast_sip_contact_event event; /* what observers are told of a removal; REMOVED for ADDED (0) and REFRESHED */
 	struct ast_sip_contact_data data;
 	struct rs_str text[AST_SIP_CONTACT_TEXTS]; /* copied; the AOR is filled in by the store. At most 65,535 bytes each */
 };
@@ -113,8 +127,7 @@ RS_API int ast_sip_location_update_for(struct ast_sip_module *owner, struct rs_s
 RS_API void ast_sip_contact_set_status(struct ast_sip_contact *c, enum ast_sip_contact_status status, int64_t rtt_us);
 
 /* Told of bindings that came, changed or went (after the commit), on the AOR's serializer. */
-enum ast_sip_contact_event { AST_SIP_CONTACT_ADDED, AST_SIP_CONTACT_REFRESHED, AST_SIP_CONTACT_REMOVED, AST_SIP_CONTACT_EXPIRED,
-			     AST_SIP_CONTACT_FLOW_ENDED };
+/* At most 16 observers: ENOSPC. */
 struct ast_sip_contact_observer {
 	uint32_t size;
 	void (*changed)(const struct ast_sip_contact *contact, enum ast_sip_contact_event event);

@@ -73,7 +73,7 @@ static bool was_there(const struct update *u, const struct ast_sip_contact *cont
 	return false;
 }
 
-static void remove_contact(struct update *u, struct ast_sip_contact *contact)
+static void remove_contact(struct update *u, struct ast_sip_contact *contact, enum ast_sip_contact_event event)
 {
 	struct ast_sip_contact *taken = take_at(u->result, place_of(u->result, contact));
 
@@ -83,7 +83,7 @@ static void remove_contact(struct update *u, struct ast_sip_contact *contact)
 		taken = origin;
 	}
 	if (taken)
-		add_row(u, taken, NULL, AST_SIP_CONTACT_REMOVED);
+		add_row(u, taken, NULL, event > AST_SIP_CONTACT_REFRESHED ? event : AST_SIP_CONTACT_REMOVED);
 }
 
 /* c takes the place of old; its reference is taken over. */
@@ -117,16 +117,42 @@ static int set(struct update *u, const struct ast_sip_contact_change *change)
 		texts[AST_SIP_CONTACT_URI] = ast_sip_contact_text(same, AST_SIP_CONTACT_URI);
 	c = contact_new(rs_str_n(u->aor->name, u->aor->len), &change->data, texts);
 	if (!c)
-		return ENOMEM;
+		return errno;
 	/* An instance that moved to the URI of another binding: two bindings of one URI there are not. */
 	if (old && same && same != old)
-		remove_contact(u, same);
+		remove_contact(u, same, AST_SIP_CONTACT_REMOVED);
 	if (old) {
 		replace(u, c, old);
 		return 0;
 	}
 	u->result->v[u->result->n++] = c;
 	add_row(u, ast_sip_contact_ref(c), NULL, AST_SIP_CONTACT_ADDED);
+	return 0;
+}
+
+/* The binding that a removal means: that of exactly this URI, which is how the store gave it, else an equal one. */
+static struct ast_sip_contact *to_remove(const struct ast_sip_contacts *c, struct rs_str uri)
+{
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (!c->v[i]->data.permanent && rs_str_eq(ast_sip_contact_text(c->v[i], AST_SIP_CONTACT_URI), uri))
+			return c->v[i];
+	}
+	return ast_sip_contacts_find(c, uri, RS_STR_NULL, 0);
+}
+
+/* Counts what comes in addition before it is committed, so that many AORs at once do not get past the limit. */
+static int reserve(struct update *u)
+{
+	uint32_t before = u->before ? u->before->n : 0;
+	uint64_t more = u->result->n > before ? u->result->n - before : 0;
+
+	if (!more)
+		return 0;
+	if (atomic_fetch_add(&location_counters.bindings, more) + more > atomic_load(&location_max_bindings)) {
+		atomic_fetch_sub(&location_counters.bindings, more);
+		return ENOSPC;
+	}
+	u->reserved = more;
 	return 0;
 }
 
@@ -141,11 +167,11 @@ int change_apply(struct update *u, const struct ast_sip_contact_change *changes,
 			error = set(u, &changes[k]);
 			continue;
 		}
-		c = ast_sip_contacts_find(u->result, changes[k].text[AST_SIP_CONTACT_URI], RS_STR_NULL, 0);
+		c = to_remove(u->result, changes[k].text[AST_SIP_CONTACT_URI]);
 		if (c && !c->data.permanent)
-			remove_contact(u, c);
+			remove_contact(u, c, changes[k].event);
 	}
-	return error;
+	return error ? error : reserve(u);
 }
 
 int change_drop(struct update *u, int64_t now_us)
@@ -193,7 +219,7 @@ int change_permanent(struct update *u)
 	return 0;
 }
 
-void change_fini(struct update *u)
+void change_clear(struct update *u)
 {
 	for (size_t i = 0; i < u->n_rows; i++) {
 		ast_sip_contact_unref(u->rows[i].contact);
@@ -201,8 +227,16 @@ void change_fini(struct update *u)
 	}
 	free(u->rows);
 	ast_sip_contacts_unref(u->result);
-	ast_sip_contacts_unref(u->before);
 	u->rows = NULL;
 	u->n_rows = 0;
-	u->result = u->before = NULL;
+	u->result = NULL;
+	atomic_fetch_sub(&location_counters.bindings, u->reserved);
+	u->reserved = 0;
+}
+
+void change_fini(struct update *u)
+{
+	change_clear(u);
+	ast_sip_contacts_unref(u->before);
+	u->before = NULL;
 }

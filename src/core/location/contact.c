@@ -20,13 +20,15 @@ struct ast_sip_contact *contact_new(struct rs_str aor, const struct ast_sip_cont
 		size += len + 1;
 	}
 	c = malloc(sizeof(*c) + size);
-	if (!c)
+	if (!c) {
+		errno = ENOMEM;
 		return NULL;
+	}
 	atomic_init(&c->refs, 1);
 	atomic_init(&c->status, AST_SIP_CONTACT_NONQUALIFIED);
 	atomic_init(&c->rtt_us, -1);
 	c->data = *data;
-	c->watch = 0;
+	c->watch = NULL;
 	p = c->text;
 	for (int i = 0; i < AST_SIP_CONTACT_TEXTS; i++) {
 		struct rs_str s = i == AST_SIP_CONTACT_AOR ? aor : text[i];
@@ -106,7 +108,9 @@ struct ast_sip_contacts *contacts_current(struct ast_sip_contacts *c, int64_t no
 	if (!good)
 		return NULL;
 	copy = contacts_new(good);
-	for (uint32_t i = 0; copy && i < c->n; i++) {
+	if (!copy)
+		return contacts_ref(c);
+	for (uint32_t i = 0; i < c->n; i++) {
 		if (!expired(c->v[i], now_us))
 			copy->v[copy->n++] = ast_sip_contact_ref(c->v[i]);
 	}
@@ -128,6 +132,7 @@ int64_t contacts_earliest(const struct ast_sip_contacts *c)
 struct ast_sip_contact *ast_sip_contacts_find(const struct ast_sip_contacts *c, struct rs_str uri,
 					      struct rs_str instance, uint32_t reg_id)
 {
+	struct ast_sip_contact *permanent = NULL;
 	struct sip_uri wanted, u;
 
 	for (uint32_t i = 0; c && instance.len && reg_id && i < c->n; i++) {
@@ -138,11 +143,14 @@ struct ast_sip_contact *ast_sip_contacts_find(const struct ast_sip_contacts *c, 
 	if (!c || sip_uri_parse(uri, &wanted))
 		return NULL;
 	for (uint32_t i = 0; i < c->n; i++) {
-		if (!sip_uri_parse(ast_sip_contact_text(c->v[i], AST_SIP_CONTACT_URI), &u) &&
-		    sip_uri_equal(&u, &wanted))
+		if (sip_uri_parse(ast_sip_contact_text(c->v[i], AST_SIP_CONTACT_URI), &u) ||
+		    !sip_uri_equal(&u, &wanted))
+			continue;
+		if (!c->v[i]->data.permanent)
 			return c->v[i];
+		permanent = c->v[i]; /* one that was bound before the configuration named it too goes first */
 	}
-	return NULL;
+	return permanent;
 }
 
 void ast_sip_contact_set_status(struct ast_sip_contact *c, enum ast_sip_contact_status status, int64_t rtt_us)

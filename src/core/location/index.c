@@ -247,7 +247,7 @@ static void drop_contacts(void *token, struct aor *a)
 
 	(void)token;
 	for (uint32_t i = 0; c && i < c->n; i++)
-		watch_stop(c->v[i], a);
+		watch_stop(c->v[i]);
 	ast_sip_contacts_unref(c);
 }
 

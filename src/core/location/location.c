@@ -17,21 +17,32 @@ struct loading {
 	uint32_t n;
 };
 
+static void forget_loaded(struct loading *l)
+{
+	while (l->n)
+		ast_sip_contact_unref(l->v[--l->n]);
+}
+
 static int put_loaded(struct loading *l)
 {
+	struct ast_sip_contacts *c, *before;
 	struct aor *a;
-	struct ast_sip_contacts *c;
 
 	if (!l->n)
 		return 0;
 	a = aor_get(ast_sip_contact_text(l->v[0], AST_SIP_CONTACT_AOR), true);
-	c = contacts_new(l->n + (a && a->contacts ? a->contacts->n : 0));
-	if (!a || !c)
+	before = a ? aor_contacts(a) : NULL;
+	c = a ? contacts_new(l->n + (before ? before->n : 0)) : NULL;
+	if (!c) {
+		ast_sip_contacts_unref(before);
+		aor_unref(a);
 		return ENOMEM;
-	for (uint32_t i = 0; a->contacts && i < a->contacts->n; i++)
-		c->v[c->n++] = ast_sip_contact_ref(a->contacts->v[i]);
+	}
+	for (uint32_t i = 0; before && i < before->n; i++)
+		c->v[c->n++] = ast_sip_contact_ref(before->v[i]);
 	for (uint32_t i = 0; i < l->n; i++)
 		c->v[c->n++] = l->v[i];
+	ast_sip_contacts_unref(before);
 	ast_sip_contacts_unref(aor_swap(a, c));
 	rs_timer_start(&a->expiry, contacts_earliest(c) - rs_wall_us());
 	atomic_fetch_add_explicit(&location_counters.bindings, l->n, memory_order_relaxed);
@@ -70,6 +81,7 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 	if (error) {
 		rs_event(RS_LOG_ERROR, "location.start", RS_FZ("state_dir", state_dir),
 			 RS_FZ("error", strerror(error)));
+		forget_loaded(&l);
 		store_close();
 		return error;
 	}
@@ -109,8 +121,11 @@ static void set_permanent(struct aor *a, struct ast_sip_aor *aor)
 	struct update *u = update_new(UPDATE_PERMANENT, a);
 	int result;
 
-	if (!u)
+	if (!u) {
+		rs_event(RS_LOG_ERROR, "location.permanent", RS_FS("aor", rs_str_n(a->name, a->len)),
+			 RS_FZ("error", strerror(ENOMEM)));
 		return;
+	}
 	u->permanent = aor ? ast_sip_aor_ref(aor) : NULL;
 	update_push(u);
 	rs_call(&a->serializer, nothing, NULL, &result, "permanent contacts", NULL);

@@ -22,6 +22,7 @@ struct aor {
 	struct update *first, **last; /* on the serializer: waiting updates; the first is in work when busy */
 	struct rs_timer expiry;       /* at the earliest expiry */
 	bool busy, linked;
+	bool again; /* on the serializer: something was not done for want of memory and is tried again soon */
 	uint16_t len;
 	char name[];
 };
@@ -45,11 +46,13 @@ struct update {
 	const struct ast_sip_location_update *ops; /* UPDATE_CHANGES */
 	void *token;
 	sip_flow_id flow;                /* UPDATE_FLOW_ENDED */
+	uint64_t watch;                  /* the same, waiting for its flow to end */
 	struct ast_sip_aor *permanent;   /* UPDATE_PERMANENT: whose contact option; referenced; NULL: none any more */
 	struct ast_sip_contacts *result; /* what will be seen once it is committed; NULL: none */
 	struct ast_sip_contacts *before; /* what was there when it began; referenced */
 	struct row *rows;
 	size_t n_rows;
+	uint64_t reserved; /* bindings that this update has counted already */
 	int error;
 	struct rs_task task; /* start, and later the continuation */
 };
@@ -71,7 +74,10 @@ struct ast_sip_contact *contact_new(struct rs_str aor, const struct ast_sip_cont
 				    const struct rs_str *text);
 struct ast_sip_contacts *contacts_new(uint32_t n);
 struct ast_sip_contacts *contacts_ref(struct ast_sip_contacts *c);
-/* A copy without what has expired by now; c itself (referenced) when nothing has; NULL when nothing is left. */
+/*
+ * A copy without what has expired by now; c itself (referenced) when nothing has, or when there is no memory for a
+ * copy: what has just expired is seen a little longer then. NULL when nothing is left.
+ */
 struct ast_sip_contacts *contacts_current(struct ast_sip_contacts *c, int64_t now_us);
 /* The earliest expiry, or 0. */
 int64_t contacts_earliest(const struct ast_sip_contacts *c);
@@ -81,18 +87,20 @@ int64_t contacts_earliest(const struct ast_sip_contacts *c);
 int change_apply(struct update *u, const struct ast_sip_contact_change *changes, size_t n);
 int change_drop(struct update *u, int64_t now_us); /* UPDATE_EXPIRED, UPDATE_FLOW_ENDED */
 int change_permanent(struct update *u);
+void change_clear(struct update *u); /* forgets the result and the rows */
 void change_fini(struct update *u);
 
 /* ---- update.c ---- */
 struct update *update_new(enum update_kind kind, struct aor *a);
+void update_free(struct update *u);     /* one that was not pushed, or is through */
 void update_push(struct update *u);     /* to its AOR's serializer */
 void update_continue(struct update *u); /* any thread: committed (u->error tells) */
 void expiry_fire(struct rs_timer *t);
 void expiry_hold(struct rs_timer *t, bool on);
 
-/* ---- watch.c: bindings that end with their connection ---- */
-void watch_start(struct ast_sip_contact *c, struct aor *a);
-void watch_stop(struct ast_sip_contact *c, struct aor *a);
+/* ---- watch.c: bindings that end with their connection. On the AOR's serializer. ---- */
+void watch_start(struct ast_sip_contact *c, struct aor *a); /* sets a->again when there is no memory for it */
+void watch_stop(struct ast_sip_contact *c);
 
 /* ---- observer.c ---- */
 void observers_tell(const struct ast_sip_contact *c, enum ast_sip_contact_event event);

@@ -5,19 +5,31 @@
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER; /* written at a module's load and unload only */
 static struct ast_sip_contact_observer *observers;
+static unsigned n_observers;
+
+#define MAX_OBSERVERS 16 /* they are called without the lock, so from a copy on the stack */
 
 int ast_sip_contact_observer_register_for(struct ast_sip_module *owner, struct ast_sip_contact_observer *o)
 {
+	int error = ENOSPC;
+
 	if (o->size < sizeof(*o) || !o->changed) {
 		errno = EINVAL;
 		return -1;
 	}
 	o->owner = owner;
 	pthread_rwlock_wrlock(&lock);
-	o->next = observers;
-	observers = o;
+	if (n_observers < MAX_OBSERVERS) {
+		n_observers++;
+		o->next = observers;
+		observers = o;
+		error = 0;
+	}
 	pthread_rwlock_unlock(&lock);
-	return 0;
+	if (!error)
+		return 0;
+	errno = error;
+	return -1;
 }
 
 void ast_sip_contact_observer_unregister(struct ast_sip_contact_observer *o)
@@ -26,13 +38,12 @@ void ast_sip_contact_observer_unregister(struct ast_sip_contact_observer *o)
 	for (struct ast_sip_contact_observer **link = &observers; *link; link = &(*link)->next) {
 		if (*link == o) {
 			*link = o->next;
+			n_observers--;
 			break;
 		}
 	}
 	pthread_rwlock_unlock(&lock);
 }
-
-#define MAX_OBSERVERS 16
 
 void observers_tell(const struct ast_sip_contact *c, enum ast_sip_contact_event event)
 {

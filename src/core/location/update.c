@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define EXPIRY_RETRY_US 1000000
+#define RETRY_US 1000000 /* what could not be done for want of memory is tried again after so long */
 
 static void begin_next(struct aor *a);
 
@@ -18,13 +18,11 @@ struct update *update_new(enum update_kind kind, struct aor *a)
 	u->kind = kind;
 	u->aor = a;
 	rs_serializer_ref(&a->serializer);
-	atomic_fetch_add_explicit(&location_counters.pending, 1, memory_order_relaxed);
 	return u;
 }
 
-static void update_free(struct update *u)
+void update_free(struct update *u)
 {
-	atomic_fetch_sub_explicit(&location_counters.pending, 1, memory_order_relaxed);
 	change_fini(u);
 	ast_sip_aor_unref(u->permanent);
 	aor_unref(u->aor);
@@ -35,7 +33,9 @@ static void arm_expiry(struct aor *a)
 {
 	int64_t earliest = contacts_earliest(a->contacts); /* only this serializer swaps them */
 
-	if (earliest)
+	if (a->again)
+		rs_timer_start(&a->expiry, RETRY_US);
+	else if (earliest)
 		rs_timer_start(&a->expiry, earliest - rs_wall_us());
 	else
 		rs_timer_stop(&a->expiry);
@@ -50,20 +50,34 @@ static void make_visible(struct update *u)
 
 	for (size_t i = 0; i < u->n_rows; i++) {
 		if (u->rows[i].old)
-			watch_stop(u->rows[i].old, a);
+			watch_stop(u->rows[i].old);
 		if (u->rows[i].event > AST_SIP_CONTACT_REFRESHED)
-			watch_stop(u->rows[i].contact, a);
+			watch_stop(u->rows[i].contact);
 	}
 	ast_sip_contacts_unref(aor_swap(a, result));
-	atomic_fetch_add_explicit(&location_counters.bindings, (uint64_t)more, memory_order_relaxed);
+	atomic_fetch_add_explicit(&location_counters.bindings, (uint64_t)(more - (int64_t)u->reserved),
+				  memory_order_relaxed);
+	u->reserved = 0;
 	atomic_fetch_add_explicit(&location_counters.changes, u->n_rows, memory_order_relaxed);
-	for (size_t i = 0; i < u->n_rows; i++) {
-		if (u->rows[i].event <= AST_SIP_CONTACT_REFRESHED)
-			watch_start(u->rows[i].contact, a);
-	}
+	a->again = false;
+	for (uint32_t i = 0; result && i < result->n; i++)
+		watch_start(result->v[i], a); /* those that are watched stay so */
 	arm_expiry(a);
 	for (size_t i = 0; i < u->n_rows; i++)
 		observers_tell(u->rows[i].contact, u->rows[i].event);
+}
+
+/* Bindings that have ended by themselves could not be taken out for want of memory: again, soon. */
+static void try_again(struct update *u)
+{
+	struct ast_sip_contacts *c = u->aor->contacts;
+
+	for (uint32_t i = 0; c && i < c->n; i++) {
+		if (c->v[i]->watch == u)
+			c->v[i]->watch = NULL; /* the next one finds at once that the connection is gone */
+	}
+	u->aor->again = true;
+	arm_expiry(u->aor);
 }
 
 /* The update at the head is through, committed or not. */
@@ -78,6 +92,8 @@ static void finish(struct update *u)
 	/* What ended by itself has ended, written or not: its row is refused at the next start anyway. */
 	if (u->kind == UPDATE_CHANGES ? !u->error && u->n_rows : u->result != NULL)
 		make_visible(u);
+	else if (u->kind == UPDATE_EXPIRED || u->kind == UPDATE_FLOW_ENDED)
+		try_again(u);
 	if (u->error && u->error != ECANCELED)
 		atomic_fetch_add_explicit(&location_counters.failed, 1, memory_order_relaxed);
 	if (u->kind == UPDATE_CHANGES) {
@@ -86,6 +102,7 @@ static void finish(struct update *u)
 		ast_sip_contacts_unref(all);
 		sip_module_hold(u->owner, -1, "location update", "registrar");
 	}
+	atomic_fetch_sub_explicit(&location_counters.pending, 1, memory_order_relaxed);
 	update_free(u);
 }
 
@@ -120,6 +137,8 @@ static void begin_next(struct aor *a)
 
 		a->busy = true;
 		u->error = work_out(u);
+		if (u->error)
+			change_clear(u); /* half a result is none */
 		if (!u->error && u->n_rows && location_durable) {
 			group_commit(u);
 			return;
@@ -154,6 +173,7 @@ static void continue_task(struct rs_task *task)
 
 void update_push(struct update *u)
 {
+	atomic_fetch_add_explicit(&location_counters.pending, 1, memory_order_relaxed);
 	u->task = (struct rs_task){.run = start_task, .name = "location update"};
 	rs_push(&u->aor->serializer, &u->task);
 }
@@ -182,7 +202,7 @@ void expiry_fire(struct rs_timer *t)
 	if (u)
 		update_push(u);
 	else
-		rs_timer_start(t, EXPIRY_RETRY_US);
+		rs_timer_start(t, RETRY_US);
 }
 
 int ast_sip_location_update_for(struct ast_sip_module *owner, struct rs_str aor,

@@ -1,34 +1,49 @@
-/* Bindings that are bound to a connection end with it. The watch's token is the AOR, with a reference. */
+/*
+ * Bindings that are bound to a connection end with it. A watch's token is the update that takes the binding out, made
+ * when the watch starts, so that the end of a connection needs no memory.
+ */
 #include "location_private.h"
+
+#include <errno.h>
 
 static void flow_ended(sip_flow_id flow, void *token)
 {
-	struct aor *a = token;
-	struct update *u = update_new(UPDATE_FLOW_ENDED, a);
+	struct update *u = token;
 
-	if (u) {
-		u->flow = flow;
-		update_push(u);
-	}
-	aor_unref(a);
+	u->flow = flow;
+	update_push(u);
 }
 
 void watch_start(struct ast_sip_contact *c, struct aor *a)
 {
+	struct update *u;
+
 	if (!c->data.bound_to_flow || !c->data.flow || c->watch)
 		return;
-	rs_serializer_ref(&a->serializer);
+	u = update_new(UPDATE_FLOW_ENDED, a);
+	if (!u) {
+		a->again = true;
+		return;
+	}
+	errno = 0;
 	/* On the AOR's serializer, where watches are stopped too: a flow that ends at once only queues behind us. */
-	c->watch = sip_flow_watch(c->data.flow, flow_ended, a);
-	if (!c->watch)
-		flow_ended(c->data.flow, a);
+	u->watch = sip_flow_watch(c->data.flow, flow_ended, u);
+	if (u->watch) {
+		c->watch = u;
+	} else if (errno == ENOMEM) {
+		update_free(u);
+		a->again = true;
+	} else {
+		flow_ended(c->data.flow, u); /* it has ended already */
+	}
 }
 
-void watch_stop(struct ast_sip_contact *c, struct aor *a)
+void watch_stop(struct ast_sip_contact *c)
 {
-	uint64_t watch = c->watch;
+	struct update *u = c->watch;
 
-	c->watch = 0;
-	if (watch && sip_flow_unwatch(watch))
-		aor_unref(a);
+	c->watch = NULL;
+	/* One that has fired is freed on this serializer, after us. */
+	if (u && sip_flow_unwatch(u->watch))
+		update_free(u);
 }

@@ -28,8 +28,7 @@ struct sim_file {
 	sqlite3_file base;
 	struct disk_inode *inode;
 	int lock;
-	bool sync_directory; /* a new journal or WAL: its first sync covers the directory, as SQLite's unix VFS does it
-			      */
+	bool sync_directory; /* a journal or WAL: its first sync covers the directory, as SQLite's unix VFS does it */
 	struct shm *shm;
 	unsigned shm_shared, shm_exclusive; /* masks */
 };
@@ -414,10 +413,10 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base,
 			inode = NULL;
 		} else if (!inode && (flags & SQLITE_OPEN_CREATE)) {
 			inode = disk_make(disk, name);
-			f->sync_directory =
-				name &&
-				(flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL));
 		}
+		/* Made now or by a process that died before the sync: SQLite's unix VFS does not ask either. */
+		f->sync_directory = name && (flags & SQLITE_OPEN_CREATE) &&
+				    (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL));
 	}
 	if (inode) {
 		inode->opens++;

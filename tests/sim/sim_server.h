@@ -1,0 +1,29 @@
+/*
+ * The whole server (configuration, pool, stack, core, modules by their loader) in one thread over the simulated
+ * network and disk, at 10.0.0.1:5060, UDP and TCP. One a process: simulations run it in children (sim_fork.h).
+ *
+ *   sim_server_configure("[alice]\ntype=endpoint\n…", NULL);     // in the parent
+ *   sim_fork_run(seed, …):  sim_server_start(seed, disk, 0); … sim_server_stop();
+ *   sim_server_forget();
+ */
+#ifndef SIM_SERVER_H
+#define SIM_SERVER_H
+
+#include "sim_run.h"
+
+#define SIM_SERVER "10.0.0.1:5060"
+
+/* Writes pjsip.conf (behind the two transports) and res_sip.conf (NULL: none) into a folder of its own. */
+void sim_server_configure(const char *pjsip, const char *own);
+/* Removes that folder. */
+void sim_server_forget(void);
+
+/*
+ * Starts it on disk, with the wall clock so much later than the simulation's start. Modules come from the environment
+ * variable MODULE_DIR. A failure is a failed check.
+ */
+void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_us);
+/* Stops it and checks that nothing is left: no socket, no transaction, no update on its way. */
+void sim_server_stop(void);
+
+#endif

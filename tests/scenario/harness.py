@@ -329,7 +329,8 @@ class Phone:
         extra = ';transport=tcp' if self.transport == 'tcp' else ''
         return f'<sip:{self.user}@{self.host}:{self.address[1]}{extra}>'
 
-    def request(self, method, uri=None, headers=(), body=b'', to=None, sender=None, call_id=None, cseq=None, branch=None,
+    def request(self, method, uri=None, headers=(), body=b'', to=None, sender=None, call_id=None, cseq=None,
+                branch=None,
                 from_tag=None):
         """The bytes of a request. headers: complete lines."""
         self.cseq += 1
@@ -371,7 +372,8 @@ class Phone:
         """REGISTER of contacts (header values; [] for a query; None for the phone's own)."""
         contacts = [self.contact] if contacts is None else contacts
         lines = [f'Contact: {c}' for c in contacts] + ([f'Expires: {expires}'] if expires is not None else [])
-        return self.ask_authenticated('REGISTER', headers=[*lines, *headers], to=kw.pop('to', f'<sip:{self.user}@{self.domain}>'),
+        return self.ask_authenticated('REGISTER', headers=[*lines, *headers],
+                                      to=kw.pop('to', f'<sip:{self.user}@{self.domain}>'),
                                       **kw)
 
     def answer(self, request, status=200, reason='OK', headers=(), tag=None):
@@ -379,7 +381,8 @@ class Phone:
         to = request.get('To')
         if 'tag=' not in to:
             to += f';tag={tag or secrets.token_hex(4)}'
-        lines = [f'SIP/2.0 {status} {reason}', *[f'Via: {v}' for v in request.all('Via')], f'From: {request.get("From")}',
+        lines = [f'SIP/2.0 {status} {reason}', *[f'Via: {v}' for v in request.all('Via')],
+                 f'From: {request.get("From")}',
                  f'To: {to}', f'Call-ID: {request.get("Call-ID")}', f'CSeq: {request.get("CSeq")}', *headers,
                  'Content-Length: 0', '', '']
         self.send('\r\n'.join(lines))
@@ -388,12 +391,13 @@ class Phone:
 # ---- other peers ----
 
 def sipp(server, scenario, *args, transport='u1', calls=1, peer=None, expect=0, timeout=None):
-    """Runs a SIPp scenario of tests/scenario/sipp against the server; its output when it ends otherwise than expected."""
+    """Runs a SIPp scenario of tests/scenario/sipp against the server; raises what it said when it ends otherwise."""
     address = peer or (server.udp if transport.startswith('u') else server.tcp)
     folder = tempfile.mkdtemp(prefix='sipp-', dir=server.folder)
     timeout = timeout or DEADLINE
     argv = ['sipp', f'{address[0]}:{address[1]}', '-sf', os.path.join(SOURCE, 'tests', 'scenario', 'sipp', scenario),
-            '-i', '127.0.0.1', '-t', transport, '-m', str(calls), '-nostdin', '-trace_err', '-timeout', f'{int(timeout)}s',
+            '-i', '127.0.0.1', '-t', transport, '-m', str(calls), '-nostdin', '-trace_err', '-timeout',
+            f'{int(timeout)}s',
             '-timeout_error', *args]
     r = subprocess.run(argv, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace',
                        timeout=timeout + 30)
@@ -403,7 +407,8 @@ def sipp(server, scenario, *args, transport='u1', calls=1, peer=None, expect=0, 
             if name.endswith('_errors.log'):
                 with open(os.path.join(folder, name), errors='replace') as f:
                     errors += f.read()
-        raise AssertionError(f'{scenario}: sipp ended with {r.returncode}\n{errors[-4000:]}\n{r.stdout[-1500:]}\n{r.stderr[-500:]}')
+        raise AssertionError(f'{scenario}: sipp ended with {r.returncode}\n{errors[-4000:]}\n{r.stdout[-1500:]}\n'
+                             f'{r.stderr[-500:]}')
     return r.stdout
 
 

@@ -1,4 +1,4 @@
-"""Scenarios for SIPp put together from steps: a step is a request, the challenge it meets, and the answer it must get."""
+"""Scenarios for SIPp, put together from steps: a request, the challenge it meets, and the answer it must get."""
 import os
 import secrets
 
@@ -41,13 +41,13 @@ class Flow:
         return self
 
     def expect(self, status, has=(), lacks=()):
-        """The answer. has: (header, regular expression) pairs, its nth line as (header, expression, n); lacks: header names."""
+        """The answer. has: (header, regular expression[, n: its nth line]) tuples; lacks: header names."""
         actions = []
         for h in has:
             header, regexp, occurrence = (*h, 1)[:3]
             self.checks += 1
-            actions.append(f'<ereg regexp="{escape(regexp)}" search_in="hdr" header="{header}:" occurrence="{occurrence}" '
-                           f'check_it="true" assign_to="{self.checks}"/>')
+            actions.append(f'<ereg regexp="{escape(regexp)}" search_in="hdr" header="{header}:" '
+                           f'occurrence="{occurrence}" check_it="true" assign_to="{self.checks}"/>')
         for header in lacks:
             self.checks += 1
             actions.append(f'<ereg regexp="[[:space:]]{header}:" search_in="msg" check_it_inverse="true" '
@@ -68,7 +68,8 @@ class Flow:
         return self.request('REGISTER', [*lines, *headers], status, **kw)
 
     def text(self, name):
-        reference = f'<Reference variables="{",".join(str(n + 1) for n in range(self.checks))}"/>\n' if self.checks else ''
+        names = ','.join(str(n + 1) for n in range(self.checks))
+        reference = f'<Reference variables="{names}"/>\n' if names else ''
         return HEAD.format(name=name) + ''.join(self.parts) + reference + '</scenario>\n'
 
     def run(self, server, transport='u1', *args, name='flow', **kw):

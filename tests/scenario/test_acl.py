@@ -1,4 +1,4 @@
-"""Access lists: for all requests (403), for one endpoint (it looks as if there were none), for Contacts, over IPv4 and IPv6."""
+"""Access lists: for all requests (403), for one endpoint (as if there were none), for Contacts, IPv4 and IPv6."""
 import unittest
 
 import harness
@@ -65,7 +65,8 @@ class Endpoint(ServerTest):
     """Rules of one endpoint: who breaks them is treated like somebody unknown."""
     pjsip = TRANSPORTS + phone_sections('alice', endpoint='deny=0.0.0.0/0\npermit=127.0.0.1', auth='realm=alice') + \
         phone_sections('named', endpoint='acl=office', auth='realm=named') + \
-        phone_sections('last', endpoint='deny=127.0.0.0/8\npermit=127.0.0.0/24\npermit=!127.0.0.128/25', auth='realm=last') + \
+        phone_sections('last', endpoint='deny=127.0.0.0/8\npermit=127.0.0.0/24\npermit=!127.0.0.128/25',
+                       auth='realm=last') + \
         phone_sections('contact', endpoint='contact_deny=0.0.0.0/0\ncontact_permit=127.0.0.1', auth='realm=contact') + \
         phone_sections('contactacl', endpoint='contact_acl=office', auth='realm=contactacl')
     files = {'acl.conf': '[office]\ndeny=0.0.0.0/0\npermit=127.0.0.1\n'}
@@ -86,7 +87,8 @@ class Endpoint(ServerTest):
                 phone = self.phone(user, source='127.0.0.2', transport=transport)
                 self.assertEqual(self.realm(phone), 'asterisk')
                 self.assertEqual(phone.ask_authenticated('OPTIONS').status, 401)
-                self.server.wait_log(f"NOTICE.*Request 'OPTIONS' from '.*{user}@.*' failed for '127.0.0.2:{phone.address[1]}' "
+                self.server.wait_log(f"NOTICE.*Request 'OPTIONS' from '.*{user}@.*' failed for "
+                                     rf"'127\.0\.0\.2:{phone.address[1]}' "
                                      r'\(callid: .*\) - Not match Endpoint ACL$')
                 self.server.wait_log(f'SecurityEvent="FailedACL".*AccountID="{user}",SessionID="{phone.call_id}".*'
                                      f'RemoteAddress="IPV4/{transport.upper()}/127.0.0.2/{phone.address[1]}",'
@@ -107,7 +109,8 @@ class Endpoint(ServerTest):
             phone = self.phone(user)
             self.assertEqual(self.realm(phone), user)
             self.assertEqual(self.realm(phone, 'REGISTER', headers=['Contact: <sip:a@127.0.0.1:1>']), user)
-            self.assertEqual(self.realm(phone, 'REGISTER', headers=['Contact: <sip:a@127.0.0.1:1>, <sip:a@127.0.0.2:1>']),
+            self.assertEqual(self.realm(phone, 'REGISTER',
+                                        headers=['Contact: <sip:a@127.0.0.1:1>, <sip:a@127.0.0.2:1>']),
                              'asterisk')
             self.server.wait_log(rf'SecurityEvent="FailedACL".*AccountID="{user}",SessionID="{phone.call_id}".*'
                                  'ACLName="not_match_endpoint_contact_acl"$')
@@ -130,7 +133,8 @@ class Endpoint(ServerTest):
 @unittest.skipUnless(has_ipv6(), 'no IPv6 loopback')
 class IPv6(ServerTest):
     pjsip = TRANSPORTS + IPV6 + phone_sections('open') + phone_sections('closed', endpoint='deny=::/0') + \
-        phone_sections('four', endpoint='deny=0.0.0.0/0') + phone_sections('mine', endpoint='deny=::/0\npermit=::1/128') + \
+        phone_sections('four', endpoint='deny=0.0.0.0/0') + phone_sections('mine',
+                                                                           endpoint='deny=::/0\npermit=::1/128') + \
         phone_sections('contact', endpoint='contact_deny=::/0')
 
     def test_rules_of_one_family_say_nothing_of_the_other(self):

@@ -68,7 +68,8 @@ class BaresipTest(ServerTest):
 
     def phone(self, user, password, transport):
         port = self.server.ports[transport]
-        b = Baresip(f'<sip:{user}@127.0.0.1:{port};transport={transport}>;auth_user={user};auth_pass={password};regint=60')
+        b = Baresip(f'<sip:{user}@127.0.0.1:{port};transport={transport}>;auth_user={user};auth_pass={password};'
+                    'regint=60')
         self.addCleanup(b.remove)
         return b
 
@@ -78,7 +79,8 @@ class BaresipTest(ServerTest):
         self.assertEqual(b.answers()[0], '401')
         self.assertRegex(contacts(self.server), rf'Contact:\s+{user}/sip:{user}[^\s]*@127\.0\.0\.1:\d+')
         self.assertEqual(b.quit(), 0, b.text())
-        self.assertTrue(wait_for(lambda: f'{user}/sip:' not in contacts(self.server)), 'its binding stayed:\n' + b.text())
+        self.assertTrue(wait_for(lambda: f'{user}/sip:' not in contacts(self.server)),
+                        'its binding stayed:\n' + b.text())
 
     def refused(self, transport):
         mark = len(self.server.log)

@@ -26,7 +26,8 @@ class IdentifyTest(ServerTest):
         """steps: (endpoint, headers, arguments of the request) tuples; all played by one SIPp."""
         f = Flow('unknown')
         for name, headers, kw in steps:
-            f.send('OPTIONS', headers, **kw).expect(401, has=[('WWW-Authenticate', f'^ *Digest realm="{re.escape(name)}"')])
+            f.send('OPTIONS', headers, **kw).expect(401,
+                                                    has=[('WWW-Authenticate', f'^ *Digest realm="{re.escape(name)}"')])
         f.run(self.server, 'u1', '-i', source)
 
     def order(self):
@@ -46,7 +47,8 @@ domain=example.com
         endpoint('alice'), endpoint('carol@example.com'), endpoint('carol'), endpoint('dave@example.com'),
         endpoint('erin@tcp.example'), endpoint('erin'),
         endpoint('onlyip', 'identify_by=ip'), endpoint('onlyauth', 'identify_by=auth_username'),
-        endpoint('either', 'identify_by=username,auth_username'), endpoint('auth@example.com', 'identify_by=auth_username'),
+        endpoint('either', 'identify_by=username,auth_username'),
+        endpoint('auth@example.com', 'identify_by=auth_username'),
         endpoint('gated@example.com', 'identify_by=auth_username'), endpoint('gated'),
         endpoint('net'), endpoint('host'), endpoint('ported'), endpoint('first'), endpoint('second'),
         endpoint('exact'), endpoint('regex'), endpoint('uri'), endpoint('uriregex'),
@@ -89,7 +91,8 @@ match_request_uri=/^sip:[+][0-9]+@/
     # ---- username ----
 
     def test_username(self):
-        self.taken_for(('alice', [], by_from('alice')), ('alice', [], by_from('%61lice')), (NOBODY, [], by_from('Alice')),
+        self.taken_for(('alice', [], by_from('alice')), ('alice', [], by_from('%61lice')),
+                       (NOBODY, [], by_from('Alice')),
                        (NOBODY, [], by_from('alic')), (NOBODY, [], by_from('alice;x=1')),
                        ('alice', [], by_from('alice', 'anywhere.example')),
                        ('alice', [], {'sender': '"bob" <sips:alice@127.0.0.1>'}),
@@ -97,8 +100,10 @@ match_request_uri=/^sip:[+][0-9]+@/
                        (NOBODY, [], by_from('x' * 300)))
 
     def test_user_at_domain_comes_before_user(self):
-        self.taken_for(('carol@example.com', [], by_from('carol', 'example.com')), ('carol', [], by_from('carol', 'example.org')),
-                       ('dave@example.com', [], by_from('dave', 'example.com')), (NOBODY, [], by_from('dave', 'example.org')))
+        self.taken_for(('carol@example.com', [], by_from('carol', 'example.com')),
+                       ('carol', [], by_from('carol', 'example.org')),
+                       ('dave@example.com', [], by_from('dave', 'example.com')),
+                       (NOBODY, [], by_from('dave', 'example.org')))
 
     def test_domain_alias(self):
         self.taken_for(('carol@example.com', [], by_from('carol', 'alias.example.net')),
@@ -111,7 +116,8 @@ match_request_uri=/^sip:[+][0-9]+@/
                 self.assertEqual(parse_challenge(challenge)[1]['realm'], name)
 
     def test_identify_by_names_the_ways_that_serve(self):
-        self.taken_for((NOBODY, [], by_from('onlyip')), (NOBODY, [], by_from('onlyauth')), ('either', [], by_from('either')),
+        self.taken_for((NOBODY, [], by_from('onlyip')), (NOBODY, [], by_from('onlyauth')),
+                       ('either', [], by_from('either')),
                        (NOBODY, [authorization('alice')], {}), ('either', [authorization('either')], {}))
 
     def test_the_first_endpoint_found_counts_even_when_it_does_not_want_to(self):
@@ -166,7 +172,8 @@ match_request_uri=/^sip:[+][0-9]+@/
             self.assertEqual(parse_challenge(challenge)[1]['realm'], 'exact')
 
     def test_request_uri(self):
-        self.taken_for(('uri', [], {'uri': 'sip:special@127.0.0.1;transport=udp'}), (NOBODY, [], {'uri': 'sip:special@127.0.0.1'}),
+        self.taken_for(('uri', [], {'uri': 'sip:special@127.0.0.1;transport=udp'}),
+                       (NOBODY, [], {'uri': 'sip:special@127.0.0.1'}),
                        ('uriregex', [], {'uri': 'sip:+15551234@127.0.0.1'}), (NOBODY, [], {'uri': 'sip:x@127.0.0.1'}))
 
     def test_these_ways_ask_no_identify_by(self):
@@ -180,7 +187,8 @@ class Anonymous(IdentifyTest):
     def test_anonymous(self):
         self.taken_for(('alice', [], by_from('alice')), ('anonymous', [], by_from('nobody')),
                        ('anonymous', [], by_from('anonymous', 'anonymous.invalid')),
-                       ('anonymous@example.org', [], by_from('nobody', 'example.org')), ('anonymous', [], {'sender': '<tel:123>'}))
+                       ('anonymous@example.org', [], by_from('nobody', 'example.org')),
+                       ('anonymous', [], {'sender': '<tel:123>'}))
 
 
 class NoMultiDomain(IdentifyTest):
@@ -217,11 +225,13 @@ REALMS = {'ip': 'byip', 'username': 'byname', 'auth_username': 'byauth', 'header
 
 class OrderTest(IdentifyTest):
     def is_asked_in_order(self, order):
-        """A request that all ways know is the first one's; one that this way does not know is the second one's, and so on."""
+        """What all ways know is the first one's, what this one does not know is the second one's, and so on."""
         self.assertEqual(self.order(), order)
         for n in range(len(order)):
             ways = order[n:]
-            headers = (['X-Id: yes'] if 'header' in ways else []) + ([authorization('byauth')] if 'auth_username' in ways else [])
+            headers = ['X-Id: yes'] if 'header' in ways else []
+            if 'auth_username' in ways:
+                headers = [*headers, authorization('byauth')]
             kw = {'sender': f'<sip:{"byname" if "username" in ways else "x"}@127.0.0.1>'}
             if 'request_uri' in ways:
                 kw['uri'] = 'sip:special@127.0.0.1'

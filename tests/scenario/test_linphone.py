@@ -41,7 +41,8 @@ class Linphone:
         rc = os.path.join(self.home, 'rc')
         with open(rc, 'w') as f:
             f.write(RC.format(user=user, password=password, port=port, transport=transport))
-        self.process = subprocess.Popen(['linphonec', '-c', rc, '-d', '6', '-l', self.log], env=dict(os.environ, HOME=self.home),
+        self.process = subprocess.Popen(['linphonec', '-c', rc, '-d', '6', '-l', self.log],
+                                        env=dict(os.environ, HOME=self.home),
                                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def text(self):
@@ -79,7 +80,8 @@ class LinphoneTest(ServerTest):
 
     def registers(self, user, transport):
         phone = self.phone(user, 'secret', transport)
-        self.assertTrue(wait_for(lambda: f'{user}/sip:{user}@' in self.server.cli('pjsip', 'show', 'contacts')), phone.text())
+        self.assertTrue(wait_for(lambda: f'{user}/sip:{user}@' in self.server.cli('pjsip', 'show', 'contacts')),
+                        phone.text())
         self.assertTrue(wait_for(lambda: '200' in phone.answers()), phone.text())
         self.assertRegex(phone.text(), r'Authorization:.*algorithm=SHA-256.*response="[0-9a-f]{64}"')
 

@@ -65,7 +65,8 @@ match=127.7.0.1
 
     def delivered(self, sender, receiver):
         alice, bob = self.phone('alice', False, transport=sender), self.phone('bob', transport=receiver)
-        sent = self.send(alice, 'bob', b'caf\xc3\xa9 \x00\xff', ['Subject: x', 'X-Kept: "a,b" ;c', 'Date: Thu, 01 Jan 2026 GMT'])
+        sent = self.send(alice, 'bob', b'caf\xc3\xa9 \x00\xff',
+                         ['Subject: x', 'X-Kept: "a,b" ;c', 'Date: Thu, 01 Jan 2026 GMT'])
         got = bob.receive()
         self.assertEqual(got.start, f'MESSAGE {bob.contact[1:-1]} SIP/2.0')
         self.assertEqual(got.body, b'caf\xc3\xa9 \x00\xff')
@@ -102,7 +103,8 @@ match=127.7.0.1
         folder = tempfile.mkdtemp(prefix='sipp-', dir=self.server.folder)
         port = free_port()
         receiver = subprocess.Popen(
-            ['sipp', '-sf', os.path.join(SOURCE, 'tests/scenario/sipp/message_receive.xml'), '-i', '127.0.0.1', '-p', str(port),
+            ['sipp', '-sf', os.path.join(SOURCE, 'tests/scenario/sipp/message_receive.xml'), '-i', '127.0.0.1', '-p',
+             str(port),
              '-t', 'u1', '-m', '20', '-nostdin', '-timeout', f'{int(harness.DEADLINE)}s', '-timeout_error'],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

@@ -1,4 +1,4 @@
-"""Phones behind NAT: answers to where the packet came from, Contacts rewritten, everything over the phone's own flow."""
+"""Phones behind NAT: answers to where the packet came from, Contacts rewritten, all over the phone's own flow."""
 import socket
 
 import harness
@@ -53,7 +53,8 @@ class RewriteContact(ServerTest):
     def message(self, phone):
         """A MESSAGE to the phone, which comes to its own socket."""
         with Phone(self.server, 'sender') as sender:
-            sender.send(sender.request('MESSAGE', f'sip:{phone.user}@127.0.0.1', ['Content-Type: text/plain'], b'hello'))
+            sender.send(sender.request('MESSAGE', f'sip:{phone.user}@127.0.0.1', ['Content-Type: text/plain'],
+                                       b'hello'))
             got = phone.receive()
             self.assertIsNotNone(got, 'nothing came over the flow')
             phone.answer(got)
@@ -95,7 +96,8 @@ class RewriteContact(ServerTest):
             answer = phone.register(['<sip:same@192.0.2.1:1>, <sip:same@192.0.2.2:2>'], expires=100)
             self.assertEqual(sorted(c.split(';')[0] for c in answer.all('Contact')),
                              ['<sip:same@192.0.2.1:1>', '<sip:same@192.0.2.2:2>'])
-            self.assertEqual(len([c for c in contacts(self.server, 'same') if f'@127.0.0.1:{phone.address[1]}' in c]), 1)
+            self.assertEqual(len([c for c in contacts(self.server, 'same') if f'@127.0.0.1:{phone.address[1]}' in c]),
+                             1)
             self.assertEqual(len([c for c in contacts(self.server, 'same') if '@192.0.2.2:2' in c]), 1)
             phone.register(['*'], expires=0)
 
@@ -106,7 +108,8 @@ class RewriteContact(ServerTest):
         self.assertEqual(len(contacts(self.server, 'closing')), 1)
         phone.close()
         self.assertTrue(wait_for(lambda: not contacts(self.server, 'closing')))
-        self.server.wait_log(r"Removed contact 'sip:closing@127\.0\.0\.1:.*' from AOR 'closing' due to shutdown", after=mark)
+        self.server.wait_log(r"Removed contact 'sip:closing@127\.0\.0\.1:.*' from AOR 'closing' due to shutdown",
+                             after=mark)
 
     def test_a_phone_that_comes_back_by_another_connection(self):
         own = '<sip:moving@192.0.2.99;transport=tcp>'

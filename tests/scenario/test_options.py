@@ -24,7 +24,8 @@ class Options(ServerTest):
 
     def test_many_at_once(self):
         for transport in ('u1', 'un', 't1', 'tn'):
-            Flow('open').send('OPTIONS').expect(200).run(self.server, transport, '-r', '1000', '-max_socket', '250', calls=200)
+            Flow('open').send('OPTIONS').expect(200).run(self.server, transport, '-r', '1000', '-max_socket', '250',
+                                                         calls=200)
 
     def test_no_hop_left(self):
         with Phone(self.server, 'open') as phone:
@@ -37,7 +38,8 @@ class Options(ServerTest):
             requests = [phone.request('OPTIONS') for _ in range(50)]
             phone.send(b''.join(requests))
             answers = [phone.final() for _ in requests]
-            self.assertEqual(sorted(a.get('CSeq') for a in answers), sorted(harness.Message(r).get('CSeq') for r in requests))
+            self.assertEqual(sorted(a.get('CSeq') for a in answers),
+                             sorted(harness.Message(r).get('CSeq') for r in requests))
 
     def test_keepalives_between_requests(self):
         with Phone(self.server, 'open', transport='tcp') as phone:

@@ -14,7 +14,8 @@ def left(seconds):
 class Registrar(ServerTest):
     pjsip = TRANSPORTS + ''.join(
         phone_sections(f'p{n}', aor='max_contacts=5') for n in range(12)
-    ) + phone_sections('clamped', aor='max_contacts=5\nminimum_expiration=30\nmaximum_expiration=200\ndefault_expiration=90') \
+    ) + phone_sections('clamped',
+                       aor='max_contacts=5\nminimum_expiration=30\nmaximum_expiration=200\ndefault_expiration=90') \
       + phone_sections('zero', aor='max_contacts=5\ndefault_expiration=10') \
       + phone_sections('two', aor='max_contacts=2') \
       + phone_sections('evict', aor='max_contacts=2\nremove_existing=yes') \
@@ -60,7 +61,8 @@ domain=example.com
         extra = ';transport=tcp' if transport == 't1' else ''
         one, two = f'<sip:a@127.0.0.1:10001{extra}>', f'<sip:a@127.0.0.1:10002{extra}>'
         f = Flow(user)
-        f.register(lacks=['Contact', 'Expires'], has=[('Date', '^ *[A-Z][a-z]+, [0-9][0-9] [A-Z][a-z]+ [0-9]+ [0-9:]+ GMT$')])
+        f.register(lacks=['Contact', 'Expires'],
+                   has=[('Date', '^ *[A-Z][a-z]+, [0-9][0-9] [A-Z][a-z]+ [0-9]+ [0-9:]+ GMT$')])
         f.register(one + ';expires=300', has=[('Contact', one + left(300)), ('Date', 'GMT$')], lacks=['Expires'])
         f.register(has=[('Contact', one + left(300))])
         f.register(one, expires=500, has=[('Contact', one + left(500)), ('Expires', '^ *500$')])
@@ -78,7 +80,8 @@ domain=example.com
         self.lifecycle('p1', 't1')
 
     def test_removing_what_is_not_there_is_no_error(self):
-        self.play(Flow('p2').register(ONE + ';expires=0', lacks=['Contact']).register('*', expires=0, lacks=['Contact']))
+        self.play(Flow('p2').register(ONE + ';expires=0', lacks=['Contact']).register('*', expires=0,
+                                                                                      lacks=['Contact']))
 
     def test_several_contacts_in_one_request(self):
         f = Flow('p3')
@@ -172,8 +175,8 @@ domain=example.com
         f.register(ONE, expires=200)
         f.register(THREE, ONE + ';expires=0', expires=100, has=[('Contact', 'expires='), ('Contact', 'expires=', 2)])
         self.play(f)
-        self.server.wait_log(r"Registration attempt from endpoint 'two' \(127\.0\.0\.1:\d+\) to AOR 'two' will exceed max "
-                             'contacts of 2')
+        self.server.wait_log(r"Registration attempt from endpoint 'two' \(127\.0\.0\.1:\d+\) to AOR 'two' will exceed "
+                             'max contacts of 2')
         self.server.wait_log('SecurityEvent="FailedACL".*AccountID="two".*'
                              'ACLName="registrar_attempt_exceeds_maximum_configured_contacts"')
 
@@ -227,7 +230,8 @@ domain=example.com
 
     def test_path_is_ignored_where_it_is_not_supported(self):
         f = Flow('nopath')
-        f.register(ONE, expires=100, headers=['Path: <sip:edge@127.0.0.1:10010;lr>'], lacks=['Path'], has=[('Contact', ONE)])
+        f.register(ONE, expires=100, headers=['Path: <sip:edge@127.0.0.1:10010;lr>'], lacks=['Path'],
+                   has=[('Contact', ONE)])
         self.play(f)
 
     # ---- what is checked first (section 7 of pjsip.conf's registrar) ----
@@ -240,7 +244,8 @@ domain=example.com
 
     def test_a_to_that_is_no_sip_uri(self):
         self.play(Flow('p11').register(ONE, to='<tel:+15551234>', status=416))
-        self.server.wait_log('SecurityEvent="FailedACL".*AccountID="p11".*ACLName="registrar_invalid_uri_in_to_received"')
+        self.server.wait_log('SecurityEvent="FailedACL".*AccountID="p11".*'
+                             'ACLName="registrar_invalid_uri_in_to_received"')
 
     def test_an_aor_that_is_not_the_endpoints(self):
         self.play(Flow('p11').register(ONE, to='<sip:p10@127.0.0.1>', status=404)
@@ -253,8 +258,8 @@ domain=example.com
 
     def test_max_contacts_0_forbids_registration(self):
         self.play(Flow('closed').register(ONE, status=403).register(status=403))
-        self.server.wait_log(r"AOR 'closed' has no configured max_contacts\. Endpoint 'closed' \(127\.0\.0\.1:\d+\) unable to "
-                             'register')
+        self.server.wait_log(r"AOR 'closed' has no configured max_contacts\. Endpoint 'closed' \(127\.0\.0\.1:\d+\) "
+                             'unable to register')
         self.server.wait_log('SecurityEvent="RequestNotSupported".*AccountID="closed".*'
                              'RequestType="registrar_attempt_without_registration_permitted"')
 

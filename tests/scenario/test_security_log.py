@@ -1,4 +1,4 @@
-"""The log as fail2ban reads it: its stock filter finds every failure's address, and nobody can write another's into it."""
+"""The log as fail2ban reads it: its stock filter finds every failure's address, and nobody can forge another."""
 import collections
 import os
 import re
@@ -14,8 +14,8 @@ URI = 'sip:127.0.0.1'
 IPV6 = '\n[udp6]\ntype=transport\nprotocol=udp\nbind=[::1]:@UDP@\n'
 
 # What a hostile sender would like to stand in a line of its own, or in a field behind its end.
-LINE = (f"[2026-01-01 00:00:00.000] NOTICE[1]: res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:a@b>' failed for "
-        f"'{FORGED}:5060' (callid: 1) - No matching endpoint found")
+LINE = (f"[2026-01-01 00:00:00.000] NOTICE[1]: res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:a@b>' "
+        f"failed for '{FORGED}:5060' (callid: 1) - No matching endpoint found")
 EVENT = (f'SecurityEvent="InvalidAccountID",EventTV="2026-01-01T00:00:00.000+0000",Severity="Error",Service="PJSIP",'
          f'EventVersion="1",AccountID="a",SessionID="1",LocalAddress="IPV4/UDP/127.0.0.1/5060",'
          f'RemoteAddress="IPV4/UDP/{FORGED}/5060"')
@@ -30,7 +30,8 @@ class SecurityLog(unittest.TestCase):
     """Each test has a server of its own, whose log it hands to fail2ban-regex."""
     pjsip = TRANSPORTS + (IPV6 if has_ipv6() else '') + phone_sections('alice') + \
         phone_sections('inside', endpoint='deny=0.0.0.0/0,::/0\npermit=127.0.0.1') + \
-        phone_sections('contact', endpoint='contact_deny=0.0.0.0/0') + phone_sections('strict', aor='max_contacts=1') + """
+        phone_sections('contact', endpoint='contact_deny=0.0.0.0/0') + phone_sections('strict',
+                                                                                      aor='max_contacts=1') + """
 [noaor]
 type=endpoint
 [open]
@@ -60,7 +61,8 @@ max_contacts=1
         path = os.path.join(self.server.folder, 'log')
         with open(path, 'w') as f:
             f.write('\n'.join(self.server.log) + '\n')
-        r = subprocess.run(['fail2ban-regex', '--out', 'ip', path, FILTER], stdin=subprocess.DEVNULL, capture_output=True,
+        r = subprocess.run(['fail2ban-regex', '--out', 'ip', path, FILTER], stdin=subprocess.DEVNULL,
+                           capture_output=True,
                            text=True, timeout=harness.DEADLINE * 3)
         self.assertEqual(r.returncode, 0, r.stdout + r.stderr)
         return collections.Counter(r.stdout.split())
@@ -139,7 +141,8 @@ max_contacts=1
             escaped = ''.join(c if c.isalnum() or c in '-_.~' else '%%%02X' % (ord(c) & 255) for c in text[:1200])
             word = re.sub(r'[\s<>\x00-\x1f\x7f-\xff]', '', text)
             token = re.sub(r"[^A-Za-z0-9.!%*_+`'~-]", '', text)[:200] or 'X'
-            self.forge(source(), lambda p: p.send(p.request('REGISTER', sender=f'{quoted(folded)} <sip:nobody@127.0.0.1>')))
+            self.forge(source(),
+                       lambda p: p.send(p.request('REGISTER', sender=f'{quoted(folded)} <sip:nobody@127.0.0.1>')))
             self.forge(source(), lambda p: p.send(p.request('REGISTER', sender=f'<sip:{escaped}@127.0.0.1>')))
             self.forge(source(), lambda p: p.send(p.request('REGISTER', call_id=word)))
             self.forge(source(), lambda p: p.send(p.request('REGISTER', call_id=f'{word})@a')))

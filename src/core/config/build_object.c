@@ -105,10 +105,12 @@ int conf_acl_get(struct conf_load *l, struct rs_str id, const struct conf_acl_dr
 	lists = conf_pool_zalloc(&l->tmp, max * sizeof(*lists));
 	if (!lists)
 		goto oom;
-	for (unsigned c = 0; c < 2; c++)
-		if (d->rules[c].n)
-			lists[n++] =
-				(struct conf_acl_list){.contact = c == 1, .rules = d->rules[c].v, .n = d->rules[c].n};
+	for (unsigned c = 0; c < 2; c++) {
+		if (d->rules[c].n == 0)
+			continue;
+		lists[n] = (struct conf_acl_list){.contact = c == 1, .rules = d->rules[c].v, .n = d->rules[c].n};
+		n++;
+	}
 	for (unsigned c = 0; c < 2; c++)
 		for (uint32_t i = 0; i < d->names[c].n; i++)
 			acl_list_named(l, &lists[n++], d->names[c].v[i], c == 1);

@@ -33,7 +33,7 @@ static int builder_grow(struct conf_builder *b)
 	b->v = v;
 	free(b->slot);
 	b->slots = 0;
-	b->slot = calloc(cap * 2, sizeof(*b->slot));
+	b->slot = calloc((size_t)cap * 2, sizeof(*b->slot));
 	if (!b->slot)
 		return -1;
 	b->cap = cap;

@@ -19,11 +19,11 @@ struct sections {
 	uint32_t n, cap;
 };
 
-static int sections_push(struct sections *s, const struct conf_section *x)
+static int sections_push(struct conf_load *l, struct sections *s, const struct conf_section *x)
 {
 	if (s->n == s->cap) {
 		uint32_t cap = s->cap ? s->cap * 2 : 64;
-		const struct conf_section **v = realloc(s->v, cap * sizeof(*v));
+		const struct conf_section **v = conf_pool_grow(&l->tmp, s->v, s->n, s->cap, cap, sizeof(*s->v));
 
 		if (!v)
 			return -1;
@@ -104,11 +104,11 @@ static void sections_sort_out(struct conf_load *l, struct sections out[CONF_TYPE
 	for (const struct conf_section *s = l->pjsip.first; s; s = s->next) {
 		int type = s->is_template ? -1 : section_type(l, s);
 
-		if (type >= 0 && sections_push(&out[type], s) != 0)
+		if (type >= 0 && sections_push(l, &out[type], s) != 0)
 			no_memory(l);
 	}
 	for (const struct conf_section *s = l->acl.first; s; s = s->next)
-		if (!s->is_template && sections_push(&out[CONF_NAMED_ACL], s) != 0)
+		if (!s->is_template && sections_push(l, &out[CONF_NAMED_ACL], s) != 0)
 			no_memory(l);
 }
 
@@ -327,8 +327,6 @@ static void objects_build(struct conf_load *l)
 	l->snap->artificial = conf_build_artificial(l);
 	if (!l->snap->artificial || tables_fill(l) != 0 || not_applicable_fill(l) != 0)
 		no_memory(l);
-	for (unsigned t = 0; t < CONF_TYPES; t++)
-		free(s[t].v);
 }
 
 /* Objects that found no way into the snapshot. */

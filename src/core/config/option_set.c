@@ -314,9 +314,9 @@ int conf_option_set(struct conf_load *l, const struct conf_option *o, void *draf
 
 	if (o->set)
 		return o->set(l, o, draft, value);
-	if (o->kind == CONF_ACL_RULE)
+	if (at && o->kind == CONF_ACL_RULE)
 		return set_acl_rule(l, o, value, at);
-	if (o->kind == CONF_ACL_NAME)
+	if (at && o->kind == CONF_ACL_NAME)
 		return set_acl_name(l, o, value, at);
 	if (at && o->flags & CONF_F_ACCUMULATE && o->kind == CONF_LIST)
 		f.list = *(struct ast_sip_strings *)at;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 /* One block. Large enough that malloc maps it apart, so that the memory of a load goes back to the system. */
-#define CONF_POOL_BLOCK (256u * 1024u)
+#define CONF_POOL_BLOCK ((size_t)256 * 1024)
 
 struct conf_pool_block {
 	struct conf_pool_block *next;
@@ -79,7 +79,7 @@ void *conf_pool_grow(struct conf_pool *p, void *v, size_t n, size_t old_cap, siz
 		return v;
 	}
 	out = conf_pool_alloc(p, bytes);
-	if (out && n)
+	if (out && v)
 		memcpy(out, v, n * item);
 	return out;
 }

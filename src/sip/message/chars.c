@@ -48,7 +48,7 @@ const uint16_t sip_chars[256] = {
 	['}'] = C_WORD,
 };
 
-#define ROW(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
+#define ROW(n) (n), (n) + 1, (n) + 2, (n) + 3, (n) + 4, (n) + 5, (n) + 6, (n) + 7
 const unsigned char sip_lower[256] = {
 	ROW(0),   ROW(8),   ROW(16),  ROW(24),  ROW(32),  ROW(40),  ROW(48),  ROW(56),  64,       'a',
 	'b',      'c',      'd',      'e',      'f',      'g',      ROW('h'), ROW('p'), 'x',      'y',

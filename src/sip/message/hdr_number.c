@@ -87,7 +87,7 @@ static int cur_name3(struct sip_cur *c, const char *names, int n)
 	if (c->end - c->p < 3)
 		return -1;
 	for (int i = 0; i < n; i++) {
-		if (sip_is(rs_str_n(c->p, 3), names + 3 * i, 3)) {
+		if (sip_is(rs_str_n(c->p, 3), names + 3 * (size_t)i, 3)) {
 			c->p += 3;
 			return i;
 		}

@@ -138,7 +138,7 @@ static int parse_start_line(struct sip_msg *msg, const char *p, const char *afte
 static struct sip_hdr *index_slot(struct index *ix)
 {
 	if (ix->n == ix->cap) {
-		struct sip_hdr *v = rs_arena_alloc(ix->msg->arena, 2 * ix->cap * sizeof(*v));
+		struct sip_hdr *v = rs_arena_alloc(ix->msg->arena, 2 * sizeof(*v) * ix->cap);
 
 		if (!v)
 			return NULL;

@@ -191,13 +191,11 @@ static void write_line(struct forward *f, const struct sip_hdr *h)
 {
 	const struct sip_edit *e = edit_of(f, h);
 
-	if (f->new_body && h->id == SIP_HDR_CONTENT_LENGTH) {
+	if ((f->new_body && h->id == SIP_HDR_CONTENT_LENGTH) || (e && e->op != SIP_EDIT_REPLACE)) {
 		flush(f);
-	} else if (e && e->op == SIP_EDIT_REPLACE) {
-		flush(f);
-		write_new(f, e);
 	} else if (e) {
 		flush(f);
+		write_new(f, e);
 	} else if (h->id != SIP_HDR_OTHER && f->pops[h->id]) {
 		write_popped(f, h);
 	} else {

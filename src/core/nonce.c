@@ -40,6 +40,6 @@ int ast_sip_nonce_make(struct sip_rx_data *rx, struct rs_str realm, char *buf, s
 		return -1;
 	}
 	for (size_t i = 0; i < sizeof(mac); i++)
-		snprintf(buf + len + 2 * (int)i, 3, "%02x", mac[i]);
+		snprintf(buf + len + 2 * i, 3, "%02x", mac[i]);
 	return 0;
 }

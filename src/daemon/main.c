@@ -134,7 +134,7 @@ static void listener_each(void *token, const struct sip_listener_stats *stats)
 	const char *name = sip_transport_name(stats->type);
 	int n;
 
-	for (size_t i = 0; name[i] && i < sizeof(protocol) - 1; i++)
+	for (size_t i = 0; i < sizeof(protocol) - 1 && name[i]; i++)
 		protocol[i] = (char)(name[i] | 0x20);
 	n = snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s %s", l->len ? ", " : "", protocol,
 		     sip_addr_text(&stats->bound, true, addr));

@@ -16,7 +16,7 @@ static bool prefix_matches(const struct ast_sip_match *m, const struct sip_addr 
 	unsigned whole = m->bits / 8, rest = m->bits % 8;
 
 	if (m->addr.family != a->family || (m->addr.port && m->addr.port != a->port) ||
-	    memcmp(m->addr.ip, a->ip, whole))
+	    memcmp(m->addr.ip, a->ip, whole) != 0)
 		return false;
 	return !rest || !((m->addr.ip[whole] ^ a->ip[whole]) & (uint8_t)(0xff << (8 - rest)));
 }

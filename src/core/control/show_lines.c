@@ -37,7 +37,7 @@ static void uri_hash(struct rs_str uri, char out[11])
 	snprintf(out, 11, "%s", "----------");
 	if (!EVP_Digest(uri.p, uri.len, md, &len, EVP_md5(), NULL) || len < 5)
 		return;
-	for (int i = 0; i < 5; i++)
+	for (size_t i = 0; i < 5; i++)
 		snprintf(out + 2 * i, 3, "%02x", md[i]);
 }
 
@@ -93,7 +93,7 @@ void show_transport_line(struct show *show, const struct ast_sip_transport *t)
 	const char *name = t->flow ? "flow" : sip_transport_name(t->protocol);
 	size_t n = 0;
 
-	for (; name[n] && n < sizeof(type) - 1; n++)
+	for (; n < sizeof(type) - 1 && name[n]; n++)
 		type[n] = name[n] >= 'A' && name[n] <= 'Z' ? (char)(name[n] - 'A' + 'a') : name[n];
 	type[n] = '\0';
 	if (!t->flow)

@@ -124,15 +124,16 @@ static bool quiet_is_passed(void *token)
 bool loader_wait_quiet(int64_t deadline_us)
 {
 	struct quiet *q = calloc(1, sizeof(*q));
-	bool ok = false;
+	bool ok;
 
 	if (!q)
 		return false;
 	atomic_init(&q->refs, 2);
-	if (rs_quiet(quiet_passed, q) == 0)
-		ok = loader_wait_until(quiet_is_passed, q, deadline_us);
-	else
-		quiet_unref(q);
+	if (rs_quiet(quiet_passed, q) != 0) {
+		free(q);
+		return false;
+	}
+	ok = loader_wait_until(quiet_is_passed, q, deadline_us);
 	quiet_unref(q);
 	return ok;
 }

@@ -97,7 +97,7 @@ static void print(const struct id *id, const uint8_t tag[12], char out[NONCE_TEX
 	for (unsigned i = 0; i < 8; i++)
 		bytes[4 + i] = (uint8_t)(id->number >> (56 - 8 * i));
 	memcpy(bytes + 12, tag, 12);
-	for (unsigned i = 0; i < 24; i++) {
+	for (size_t i = 0; i < 24; i++) {
 		out[2 * i] = digits[bytes[i] >> 4];
 		out[2 * i + 1] = digits[bytes[i] & 15];
 	}

@@ -12,7 +12,7 @@ static void mask(char *line)
 	static const char key[] = "response=\"";
 	char *p = line;
 
-	if (strncasecmp(line, "Authorization", 13) && strncasecmp(line, "Proxy-Authorization", 19))
+	if (strncasecmp(line, "Authorization", 13) != 0 && strncasecmp(line, "Proxy-Authorization", 19) != 0)
 		return;
 	while ((p = strcasestr(p, key))) {
 		p += sizeof(key) - 1;

@@ -53,12 +53,10 @@ void sip_transaction_receive(struct sip_rx_data *rx)
 {
 	struct sip_msg *msg = sip_rx_msg(rx);
 
-	if (tsx_stopping())
+	if (tsx_stopping() || (!msg->is_request && msg->flaw))
 		sip_rx_unref(rx);
 	else if (msg->is_request)
 		receive_request(rx);
-	else if (msg->flaw)
-		sip_rx_unref(rx);
 	else
 		tsx_client_receive(rx);
 }

@@ -15,7 +15,7 @@ struct tx_block {
 /* Blocks that a thread keeps: a batch of sends in flight. */
 #define TX_KEEP 128
 /* Most bytes of copies in one message (a body, a URI): memory for one request asked for by a peer. */
-#define TX_ARENA_MAX (4u * SIP_MAX_MSG)
+#define TX_ARENA_MAX ((size_t)4 * SIP_MAX_MSG)
 
 static struct rs_slab tx_slab = {.name = "tx_data", .size = sizeof(struct tx_block), .keep = TX_KEEP};
 static pthread_once_t tx_once = PTHREAD_ONCE_INIT;
@@ -289,7 +289,7 @@ struct rs_str tx_header_section(const struct sip_tx_data *tx)
 	struct rs_str all;
 	const char *lf;
 
-	if (!tx->sealed) {
+	if (tx->b && !tx->sealed) {
 		uint32_t start = tx->b->headers;
 
 		return rs_str_n(tx->b->w.buf + start, tx->b->w.len - start);

@@ -242,7 +242,7 @@ int sip_listener_open(const struct sip_listener_config *config, struct sip_addr 
 	pthread_mutex_lock(&table_lock);
 	error = open_locked(config, &l);
 	pthread_mutex_unlock(&table_lock);
-	if (error) {
+	if (!l) {
 		rs_event(RS_LOG_ERROR, "listener.open_failed", RS_FS("transport", config->name),
 			 RS_FZ("protocol", sip_transport_name(config->type)),
 			 RS_FZ("bind", sip_addr_text(&config->sock.bind, true, text)), RS_FZ("error", strerror(error)));

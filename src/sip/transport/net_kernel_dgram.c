@@ -125,7 +125,7 @@ int sip_ksock_recv(struct sip_sock *s, struct sip_dgram *v, unsigned n)
 	got = recvmmsg(k->fd, m, n, MSG_DONTWAIT, NULL);
 	if (got < 0)
 		return -errno;
-	for (int i = 0; i < got; i++) {
+	for (unsigned i = 0; i < n && i < (unsigned)got; i++) {
 		v[i].len = m[i].msg_len;
 		v[i].truncated = m[i].msg_hdr.msg_flags & MSG_TRUNC;
 		name_get(&names[i], &v[i].peer);

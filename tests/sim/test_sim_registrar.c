@@ -138,6 +138,8 @@ static void answered(struct sim_phone *p, int status)
 		sim_check(same(&there, &m->known));
 	} else {
 		m->n_500++;
+		if (sim_rng_below(sim_test_rng(), 3) == 0)
+			sim_crash(); /* before any other commit is written over the one that failed */
 	}
 	sim_queue_add(&pauses[phone], sim_now() + sim_rng_range(sim_test_rng(), 0, 300 * SIM_MS), pause_over, NULL);
 }

@@ -191,6 +191,10 @@ class ServerTest(unittest.TestCase):
 
 # ---- messages ----
 
+COMPACT = {'via': 'v', 'from': 'f', 'to': 't', 'call-id': 'i', 'contact': 'm', 'content-length': 'l', 'content-type': 'c',
+           'subject': 's', 'supported': 'k'}
+
+
 class Message:
     """A received message: start line, headers in order, body."""
 
@@ -213,10 +217,11 @@ class Message:
         return None if self.status else self.start.split(' ')[0]
 
     def get(self, name):
-        return next((v for n, v in self.headers if n.lower() == name.lower()), None)
+        return next(iter(self.all(name)), None)
 
     def all(self, name):
-        return [v for n, v in self.headers if n.lower() == name.lower()]
+        names = (name.lower(), COMPACT.get(name.lower()))
+        return [v for n, v in self.headers if n.lower() in names]
 
     def __repr__(self):
         return self.data.decode('utf-8', 'replace')

@@ -127,6 +127,49 @@ match=127.7.0.1
         bob.answer(got)
         self.assertEqual(alice.final().status, 200)
 
+    def test_a_large_body_over_udp(self):
+        alice, bob = self.phone('alice', False), self.phone('bob')
+        body = os.urandom(20000)
+        self.send(alice, 'bob', body)
+        got = bob.receive()
+        self.assertEqual(got.body, body)
+        bob.answer(got)
+        self.assertEqual(alice.final().status, 200)
+
+    def test_what_fits_no_datagram_is_refused_at_once(self):
+        bob = self.phone('bob')
+        with Phone(self.server, 'x', source='127.7.0.1', transport='tcp') as trunk:
+            empty = len(trunk.request('MESSAGE', 'sip:bob@127.0.0.1', TEXT, b'')) + 10
+            trunk.send(trunk.request('MESSAGE', 'sip:bob@127.0.0.1', TEXT, b'x' * (65530 - empty)))
+            self.assertEqual(trunk.final(TIMEOUT_MS / 1000 * 0.9).status, 480)
+            trunk.send(trunk.request('MESSAGE', 'sip:bob@127.0.0.1', TEXT, b'shorter'))
+            self.assertEqual(bob.receive().body, b'shorter')
+
+    def test_a_route_that_names_the_server_is_taken_out(self):
+        """As a phone sends it that has this server for its outbound proxy."""
+        alice, bob = self.phone('alice', False), self.phone('bob')
+        own = f'Route: <sip:127.0.0.1:{self.server.ports["udp"]};lr>'
+        self.send(alice, 'bob', headers=[own])
+        got = bob.receive()
+        self.assertEqual(got.all('Route'), [])
+        bob.answer(got)
+        self.assertEqual(alice.final().status, 200)
+
+    def test_compact_headers(self):
+        alice, bob = self.phone('alice', False), self.phone('bob')
+        uri = 'sip:bob@127.0.0.1'
+        value = credentials(alice.ask('MESSAGE', uri).get('WWW-Authenticate'), 'MESSAGE', uri, 'alice', 'secret')
+        data = alice.request('MESSAGE', uri, [*TEXT, 'Subject: s', f'Authorization: {value}'], b'compact')
+        for name, short in ((b'Via', b'v'), (b'From', b'f'), (b'To', b't'), (b'Call-ID', b'i'), (b'Subject', b's'),
+                            (b'Content-Type', b'c'), (b'Content-Length', b'l')):
+            data = data.replace(b'\r\n' + name + b': ', b'\r\n' + short + b':', 1)
+        alice.send(data)
+        got = bob.receive()
+        self.assertEqual((got.get('s'), got.get('c'), got.body), ('s', TEXT[0].split(': ')[1], b'compact'))
+        self.assertRegex(got.all('Via')[-1], rf';received=127\.0\.0\.1;rport={alice.address[1]}$')
+        bob.answer(got)
+        self.assertEqual(alice.final().status, 200)
+
     def test_both_ways_over_one_connection(self):
         alice, bob = self.phone('alice', transport='tcp'), self.phone('bob', transport='tcp')
         for sender, receiver in ((alice, bob), (bob, alice), (alice, bob)):

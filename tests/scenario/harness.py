@@ -191,8 +191,8 @@ class ServerTest(unittest.TestCase):
 
 # ---- messages ----
 
-COMPACT = {'via': 'v', 'from': 'f', 'to': 't', 'call-id': 'i', 'contact': 'm', 'content-length': 'l', 'content-type': 'c',
-           'subject': 's', 'supported': 'k'}
+COMPACT = {'via': 'v', 'from': 'f', 'to': 't', 'call-id': 'i', 'contact': 'm', 'content-length': 'l',
+           'content-type': 'c', 'subject': 's', 'supported': 'k'}
 
 
 class Message:

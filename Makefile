@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang install clean bench check-headers format-check packages-build packages-test
+.PHONY: all run test asan tsan clang install clean bench check-headers format-check lint packages-build packages-test
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -34,6 +34,7 @@ bench: all
 	@ninja -C $(BUILD) bench
 	@$(BUILD)/bench/bench_parse tests/messages/typical-register.sip 2
 	@$(BUILD)/bench/bench_config_load
+	@RES_SIP_BUILD=$(BUILD) python3 bench/endpoints.py
 
 check-headers:
 	@scripts/check-headers
@@ -41,6 +42,11 @@ check-headers:
 format-check:
 	@scripts/packages format
 	@clang-format --dry-run -Werror $(SOURCES)
+
+# clang-tidy reads what clang was told to do.
+lint: packages-build
+	@scripts/packages clang lint
+	@CC=clang scripts/lint $(BUILD)-clang
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang

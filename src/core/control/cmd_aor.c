@@ -1,5 +1,4 @@
 /* pjsip list|show aors, show aor. */
-#include "core/control/commands.h"
 #include "core/control/show.h"
 
 static const struct show_header header[] = {
@@ -39,29 +38,4 @@ static const struct show_type type = {
 	.print = print,
 };
 
-static int plural(struct ast_sip_cli *cli, int argc, const char *const *argv)
-{
-	return show_plural(cli, &type, argc, argv);
-}
-
-static int singular(struct ast_sip_cli *cli, int argc, const char *const *argv)
-{
-	return show_singular(cli, &type, argc, argv);
-}
-
-static char *complete(int arg, const char *prefix, int n)
-{
-	return arg == 0 ? show_complete(&type, prefix, n) : NULL;
-}
-
-static struct ast_sip_cli_command commands[] = {
-	COMMAND(.path = "pjsip list|show aors", .usage = "[like <regex>]", .help = "All addresses of record",
-		.handler = plural),
-	COMMAND(.path = "pjsip show aor", .usage = "<id>", .help = "One address of record with all its options",
-		.handler = singular, .complete = complete),
-};
-
-struct command_group control_aor_commands(void)
-{
-	return (struct command_group){commands, RS_ARRAY_SIZE(commands)};
-}
+SHOW_COMMANDS(aor, aors, "All addresses of record", "One address of record with all its options")

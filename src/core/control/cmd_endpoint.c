@@ -1,5 +1,4 @@
 /* pjsip list|show endpoints, show endpoint. */
-#include "core/control/commands.h"
 #include "core/control/show.h"
 #include "core/core.h"
 #include "res_sip/location.h"
@@ -177,29 +176,4 @@ static const struct show_type type = {
 	.more = more,
 };
 
-static int plural(struct ast_sip_cli *cli, int argc, const char *const *argv)
-{
-	return show_plural(cli, &type, argc, argv);
-}
-
-static int singular(struct ast_sip_cli *cli, int argc, const char *const *argv)
-{
-	return show_singular(cli, &type, argc, argv);
-}
-
-static char *complete(int arg, const char *prefix, int n)
-{
-	return arg == 0 ? show_complete(&type, prefix, n) : NULL;
-}
-
-static struct ast_sip_cli_command commands[] = {
-	COMMAND(.path = "pjsip list|show endpoints", .usage = "[like <regex>]", .help = "All endpoints",
-		.handler = plural),
-	COMMAND(.path = "pjsip show endpoint", .usage = "<id>", .help = "One endpoint with all its options",
-		.handler = singular, .complete = complete),
-};
-
-struct command_group control_endpoint_commands(void)
-{
-	return (struct command_group){commands, RS_ARRAY_SIZE(commands)};
-}
+SHOW_COMMANDS(endpoint, endpoints, "All endpoints", "One endpoint with all its options")

@@ -5,6 +5,7 @@
 #ifndef CORE_CONTROL_SHOW_H
 #define CORE_CONTROL_SHOW_H
 
+#include "core/control/commands.h"
 #include "res_sip/cli.h"
 #include "res_sip/config.h"
 
@@ -46,6 +47,34 @@ int show_plural(struct ast_sip_cli *cli, const struct show_type *type, int argc,
 int show_singular(struct ast_sip_cli *cli, const struct show_type *type, int argc, const char *const *argv);
 /* The nth id that begins with prefix, for completion. */
 char *show_complete(const struct show_type *type, const char *prefix, int n);
+
+/*
+ * The commands of an object type whose show_type is called `type`: pjsip list|show PLURAL, show SINGULAR, and the
+ * function that gives them to commands.c. all and one are the help texts.
+ */
+#define SHOW_COMMANDS(singular_, plural_, all, one)                                                                    \
+	static int run_plural(struct ast_sip_cli *cli, int argc, const char *const *argv)                              \
+	{                                                                                                              \
+		return show_plural(cli, &type, argc, argv);                                                            \
+	}                                                                                                              \
+	static int run_singular(struct ast_sip_cli *cli, int argc, const char *const *argv)                            \
+	{                                                                                                              \
+		return show_singular(cli, &type, argc, argv);                                                          \
+	}                                                                                                              \
+	static char *complete(int arg, const char *prefix, int n)                                                      \
+	{                                                                                                              \
+		return arg == 0 ? show_complete(&type, prefix, n) : NULL;                                              \
+	}                                                                                                              \
+	static struct ast_sip_cli_command commands[] = {                                                               \
+		COMMAND(.path = "pjsip list|show " #plural_, .usage = "[like <regex>]", .help = all,                   \
+			.handler = run_plural),                                                                        \
+		COMMAND(.path = "pjsip show " #singular_, .usage = "<id>", .help = one, .handler = run_singular,       \
+			.complete = complete),                                                                         \
+	};                                                                                                             \
+	struct command_group control_##singular_##_commands(void)                                                      \
+	{                                                                                                              \
+		return (struct command_group){commands, RS_ARRAY_SIZE(commands)};                                      \
+	}
 
 /* The regular expression of `like`; each id is matched against it. */
 struct show_filter {

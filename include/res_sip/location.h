@@ -127,7 +127,7 @@ RS_API int ast_sip_location_update_for(struct ast_sip_module *owner, struct rs_s
 RS_API void ast_sip_contact_set_status(struct ast_sip_contact *c, enum ast_sip_contact_status status, int64_t rtt_us);
 
 /* Told of bindings that came, changed or went (after the commit), on the AOR's serializer. */
-/* At most 16 observers: ENOSPC. */
+/* At most 16 observers (ENOSPC), each once (EEXIST). */
 struct ast_sip_contact_observer {
 	uint32_t size;
 	void (*changed)(const struct ast_sip_contact *contact, enum ast_sip_contact_event event);

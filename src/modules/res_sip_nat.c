@@ -78,7 +78,7 @@ static void write_rewritten(struct sip_writer *w, const struct sip_name_addr *na
 
 static void rewrite(struct sip_rx_data *rx, enum sip_hdr_id id)
 {
-	const struct sip_name_addr *na = sip_msg_name_addr(sip_rx_msg(rx), id, 0);
+	const struct sip_name_addr *na = sip_rx_name_addr(rx, id, 0); /* another service may have been at it */
 	char buf[MAX_REWRITTEN], host[SIP_ADDR_TEXT];
 	struct sip_writer w;
 	bool moved;

@@ -157,7 +157,7 @@ domain=example.com
         f.register(ONE, expires=1, has=[('Contact', left(30)), ('Expires', '^ *30$')])
         f.register(ONE, expires=100000, has=[('Contact', left(200)), ('Expires', '^ *200$')])
         f.register(ONE + ';expires=120', expires=60, has=[('Contact', left(120))])
-        f.register(ONE + ';expires=soon', has=[('Contact', left(90))])
+        f.register(ONE + ';expires=soon', has=[('Contact', left(200))])  # RFC 3261 section 20.10: like 3600
         f.register(ONE, expires=0, lacks=['Contact'])
         self.play(f)
 

@@ -19,7 +19,11 @@ int ast_sip_contact_observer_register_for(struct ast_sip_module *owner, struct a
 	}
 	o->owner = owner;
 	pthread_rwlock_wrlock(&lock);
-	if (n_observers < MAX_OBSERVERS) {
+	for (struct ast_sip_contact_observer *other = observers; other; other = other->next) {
+		if (other == o)
+			error = EEXIST;
+	}
+	if (error != EEXIST && n_observers < MAX_OBSERVERS) {
 		n_observers++;
 		o->next = observers;
 		observers = o;

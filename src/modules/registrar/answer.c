@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#define MAX_CONTACT_TEXT 2048
+#define FIRST_ROOM 2048 /* for the text of one Contact: most need no more */
 
 static bool is_orig_host(struct rs_str name)
 {
@@ -62,7 +62,7 @@ static void write_uri(struct sip_writer *w, struct rs_str text)
 static int add_contact(struct sip_tx_data *tx, const struct ast_sip_contact *c, int64_t now_us)
 {
 	struct rs_str instance = ast_sip_contact_text(c, AST_SIP_CONTACT_INSTANCE);
-	char buf[MAX_CONTACT_TEXT];
+	char buf[FIRST_ROOM];
 	struct sip_writer w;
 	int rc;
 
@@ -81,8 +81,9 @@ static int add_contact(struct sip_tx_data *tx, const struct ast_sip_contact *c, 
 	if (c->data.reg_id)
 		sip_writef(&w, ";reg-id=%u", c->data.reg_id);
 	if (c->data.expires_us) {
+		int64_t left = (c->data.expires_us - now_us + 500000) / 1000000;
 		sip_writez(&w, ";expires=");
-		sip_write_u64(&w, (uint64_t)((c->data.expires_us - now_us + 500000) / 1000000));
+		sip_write_u64(&w, (uint64_t)(left > 0 ? left : 0)); /* the wall clock may have jumped */
 	}
 	rc = sip_writer_ok(&w) ? sip_tx_add_hdr(tx, SIP_HDR_CONTACT, rs_str_n(w.buf, w.len)) : -1;
 	sip_writer_fini(&w);

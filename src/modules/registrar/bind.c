@@ -3,6 +3,11 @@
 
 #include "base/clock.h"
 
+#include <stdlib.h>
+
+/* What this request does to a binding that there is. */
+enum fate { LEFT_ALONE, UPDATED, DELETED };
+
 #define NODE_NAME "res_sip" /* the only node so far */
 
 static int refuse(struct registration *r, unsigned status, const char *reason)
@@ -17,11 +22,11 @@ static struct ast_sip_contact_change *next_change(struct registration *r)
 	return &r->changes[r->n_changes++];
 }
 
-static void add_remove(struct registration *r, const struct ast_sip_contact *c)
+static void add_remove(struct registration *r, const struct ast_sip_contact *c, enum ast_sip_contact_event event)
 {
 	struct ast_sip_contact_change *change = next_change(r);
 
-	*change = (struct ast_sip_contact_change){.remove = true};
+	*change = (struct ast_sip_contact_change){.remove = true, .event = event};
 	change->text[AST_SIP_CONTACT_URI] = ast_sip_contact_text(c, AST_SIP_CONTACT_URI);
 }
 
@@ -51,14 +56,56 @@ static bool flow_leads_there(const struct registration *r, const struct registra
 	return (uri.port ? uri.port : 5060) == sip_rx_source(r->rx)->port;
 }
 
-/* old: the binding that it refreshes; a Path that is not sent again stays. */
-static void add_binding(struct registration *r, const struct registrar_contact *c, const struct ast_sip_contact *old)
+static struct rs_str cut(struct rs_str s, size_t max)
+{
+	return rs_str_n(s.p, s.len < max ? s.len : max);
+}
+
+static void add_texts(const struct registration *r, struct ast_sip_contact_change *change,
+		      const struct ast_sip_contact *old)
+{
+	struct sip_msg *msg = sip_rx_msg(r->rx);
+	const struct sip_hdr *agent = sip_msg_hdr(msg, SIP_HDR_USER_AGENT, 0);
+
+	change->text[AST_SIP_CONTACT_PATH] =
+		r->path.len || !old ? r->path : ast_sip_contact_text(old, AST_SIP_CONTACT_PATH);
+	change->text[AST_SIP_CONTACT_CALL_ID] = msg->call_id;
+	if (agent)
+		change->text[AST_SIP_CONTACT_USER_AGENT] =
+			cut(sip_msg_unfold(msg, agent->value), REGISTRAR_MAX_USER_AGENT);
+	change->text[AST_SIP_CONTACT_LISTENER] = sip_rx_listener(r->rx);
+	change->text[AST_SIP_CONTACT_NODE] = RS_STR(NODE_NAME);
+}
+
+/* Who registered it, and from behind which proxy: that of the first registration (section 4.8 of the reference). */
+static void add_origin(const struct registration *r, struct ast_sip_contact_change *change,
+		       const struct ast_sip_contact *old)
+{
+	const struct sip_hdr_values *vias = sip_msg_values(sip_rx_msg(r->rx), SIP_HDR_VIA, NULL);
+	const struct sip_via *via = vias && vias->n ? &vias->v.via[vias->n - 1] : NULL;
+
+	if (old) {
+		change->text[AST_SIP_CONTACT_ENDPOINT] = ast_sip_contact_text(old, AST_SIP_CONTACT_ENDPOINT);
+		change->text[AST_SIP_CONTACT_VIA_HOST] = ast_sip_contact_text(old, AST_SIP_CONTACT_VIA_HOST);
+		change->data.via_port = old->data.via_port;
+		return;
+	}
+	change->text[AST_SIP_CONTACT_ENDPOINT] = ast_sip_endpoint_id(ast_sip_rx_endpoint(r->rx));
+	if (via && via->host.len <= REGISTRAR_MAX_HOST) {
+		change->text[AST_SIP_CONTACT_VIA_HOST] = via->host;
+		change->data.via_port = via->port;
+	}
+}
+
+/*
+ * old: the binding whose place it takes; same: the one that has this URI, which may be another. A Path that is not sent
+ * again stays.
+ */
+static void add_binding(struct registration *r, const struct registrar_contact *c, const struct ast_sip_contact *old,
+			const struct ast_sip_contact *same)
 {
 	struct ast_sip_contact_change *change = next_change(r);
-	struct sip_msg *msg = sip_rx_msg(r->rx);
 	enum sip_transport_type type = sip_rx_transport(r->rx);
-	const struct sip_hdr *agent = sip_msg_hdr(msg, SIP_HDR_USER_AGENT, 0);
-	const struct sip_hdr_values *vias = sip_msg_values(msg, SIP_HDR_VIA, NULL);
 	bool websocket = type == SIP_TRANSPORT_WS || type == SIP_TRANSPORT_WSS;
 
 	*change = (struct ast_sip_contact_change){.remove = false};
@@ -67,78 +114,60 @@ static void add_binding(struct registration *r, const struct registrar_contact *
 		.q_thousandths = c->q,
 		.transport = (uint8_t)type,
 		.reg_id = c->reg_id,
-		.cseq = msg->cseq,
+		.cseq = sip_rx_msg(r->rx)->cseq,
 		.expires_us = rs_wall_us() + (int64_t)c->expires * 1000000,
 		.flow = flow_leads_there(r, c) ? sip_rx_flow(r->rx) : 0,
 		.received = *sip_rx_source(r->rx),
 	};
 	change->text[AST_SIP_CONTACT_URI] = c->uri;
-	change->text[AST_SIP_CONTACT_PATH] =
-		r->path.len || !old ? r->path : ast_sip_contact_text(old, AST_SIP_CONTACT_PATH);
 	change->text[AST_SIP_CONTACT_INSTANCE] = c->instance;
-	change->text[AST_SIP_CONTACT_CALL_ID] = msg->call_id;
-	change->text[AST_SIP_CONTACT_USER_AGENT] = agent ? sip_msg_unfold(msg, agent->value) : RS_STR_NULL;
-	change->text[AST_SIP_CONTACT_ENDPOINT] = ast_sip_endpoint_id(ast_sip_rx_endpoint(r->rx));
-	change->text[AST_SIP_CONTACT_LISTENER] = sip_rx_listener(r->rx);
-	change->text[AST_SIP_CONTACT_NODE] = RS_STR(NODE_NAME);
 	change->text[AST_SIP_CONTACT_PARAMS] = c->params;
-	if (vias && vias->n) {
-		change->text[AST_SIP_CONTACT_VIA_HOST] = vias->v.via[vias->n - 1].host;
-		change->data.via_port = vias->v.via[vias->n - 1].port;
-	}
+	add_texts(r, change, old);
+	add_origin(r, change, old && old == same ? old : NULL);
 }
 
-/* Whether this request touches the binding. */
-static bool mentioned(const struct registration *r, const struct ast_sip_contacts *now, const struct ast_sip_contact *c)
+/* ---- the limit ---- */
+
+static bool is_unreachable(const struct ast_sip_contact *c)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		const struct registrar_contact *rc = &r->contacts[i];
-		if (ast_sip_contacts_find(now, rc->uri, rc->instance, rc->reg_id) == c)
-			return true;
-	}
-	return false;
+	return atomic_load_explicit(&c->status, memory_order_relaxed) == AST_SIP_CONTACT_UNREACHABLE;
 }
 
-/* The one among those that the request leaves alone to give way next: the earliest expiry, unreachable ones first if
- * asked. */
-static struct ast_sip_contact *next_victim(const struct registration *r, const struct ast_sip_contacts *now,
-					   const bool *gone, bool unreachable_first, bool unreachable_only)
+/* The next one to give way, among those that the request leaves alone: the earliest expiry, unreachable ones first if
+ * asked. Its place, or -1. */
+static int64_t next_victim(const struct registration *r, const struct ast_sip_contacts *now, bool unreachable_first,
+			   bool unreachable_only)
 {
-	struct ast_sip_contact *best = NULL;
-	bool best_unreachable = false;
+	int64_t best = -1;
 
 	for (uint32_t i = 0; now && i < now->n; i++) {
-		struct ast_sip_contact *c = now->v[i];
-		bool unreachable = atomic_load(&c->status) == AST_SIP_CONTACT_UNREACHABLE;
+		const struct ast_sip_contact *c = now->v[i], *b = best < 0 ? NULL : now->v[best];
+		bool gone = unreachable_first && is_unreachable(c),
+		     best_gone = b && unreachable_first && is_unreachable(b);
 
-		if (gone[i] || c->data.permanent || (unreachable_only && !unreachable) || mentioned(r, now, c))
+		if (r->fates[i] != LEFT_ALONE || c->data.permanent || (unreachable_only && !gone))
 			continue;
-		if (!best || (unreachable_first && unreachable && !best_unreachable) ||
-		    ((!unreachable_first || unreachable == best_unreachable) &&
-		     c->data.expires_us < best->data.expires_us)) {
-			best = c;
-			best_unreachable = unreachable;
-		}
+		if (!b || (gone && !best_gone) || (gone == best_gone && c->data.expires_us < b->data.expires_us))
+			best = i;
 	}
 	return best;
 }
 
-/* Lets up to n bindings give way. */
-static void evict(struct registration *r, const struct ast_sip_contacts *now, uint32_t n, bool unreachable_first,
+/* Lets n bindings give way; false when there are not that many. */
+static bool evict(struct registration *r, const struct ast_sip_contacts *now, uint32_t n, bool unreachable_first,
 		  bool unreachable_only)
 {
-	bool *gone = now ? rs_arena_zalloc(sip_rx_msg(r->rx)->arena, now->n * sizeof(*gone)) : NULL;
-	uint32_t done = 0;
+	while (n--) {
+		int64_t i = next_victim(r, now, unreachable_first, unreachable_only);
 
-	while (gone && done < n) {
-		struct ast_sip_contact *c = next_victim(r, now, gone, unreachable_first, unreachable_only);
-		if (!c)
-			break;
-		for (uint32_t i = 0; i < now->n; i++)
-			gone[i] = gone[i] || now->v[i] == c;
-		add_remove(r, c);
-		done++;
+		if (i < 0)
+			return false;
+		r->fates[i] = DELETED;
+		add_remove(r, now->v[i],
+			   unreachable_first && is_unreachable(now->v[i]) ? AST_SIP_CONTACT_UNAVAILABLE
+									  : AST_SIP_CONTACT_GAVE_WAY);
 	}
+	return true;
 }
 
 static uint32_t count_unreachable(const struct registration *r, const struct ast_sip_contacts *now)
@@ -146,30 +175,37 @@ static uint32_t count_unreachable(const struct registration *r, const struct ast
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; now && i < now->n; i++)
-		n += !now->v[i]->data.permanent && atomic_load(&now->v[i]->status) == AST_SIP_CONTACT_UNREACHABLE &&
-		     !mentioned(r, now, now->v[i]);
+		n += !now->v[i]->data.permanent && r->fates[i] == LEFT_ALONE && is_unreachable(now->v[i]);
 	return n;
 }
 
-/* The table of section 7 of the reference. dynamic: bindings now; added, updated, deleted: by this request. */
-static int check_limit(struct registration *r, const struct ast_sip_contacts *now, uint32_t dynamic, uint32_t added,
-		       uint32_t updated, uint32_t deleted)
+/* The table of section 7 of the reference. added: by this request. */
+static int check_limit(struct registration *r, const struct ast_sip_contacts *now, uint32_t added)
 {
 	const struct ast_sip_aor_settings *s = ast_sip_aor_settings(r->aor);
-	uint32_t after = dynamic + added - deleted;
-	uint32_t over = after > s->max_contacts ? after - s->max_contacts : 0;
+	uint32_t dynamic = 0, updated = 0, deleted = 0, after, over, own;
 
+	for (uint32_t i = 0; now && i < now->n; i++) {
+		dynamic += !now->v[i]->data.permanent;
+		updated += r->fates[i] == UPDATED;
+		deleted += r->fates[i] == DELETED;
+	}
+	after = dynamic + added - deleted;
+	own = added + updated > deleted ? added + updated - deleted : 0;
+	over = after > s->max_contacts ? after - s->max_contacts : 0;
 	if (!over)
 		return 0;
 	if (s->remove_unavailable && count_unreachable(r, now) >= over) {
 		evict(r, now, over, true, true);
 		return 0;
 	}
-	if (!s->remove_existing || (added + updated > deleted && added + updated - deleted > s->max_contacts))
+	/* The limit holds even where the request's own load would pass, but leaves nobody to give way. */
+	if (!s->remove_existing || own > s->max_contacts || !evict(r, now, over, s->remove_unavailable, false))
 		return refuse(r, 403, "registrar_attempt_exceeds_maximum_configured_contacts");
-	evict(r, now, over, s->remove_unavailable, false);
 	return 0;
 }
+
+/* ---- the request ---- */
 
 static int remove_all(struct registration *r, const struct ast_sip_contacts *now)
 {
@@ -179,7 +215,7 @@ static int remove_all(struct registration *r, const struct ast_sip_contacts *now
 	}
 	for (uint32_t i = 0; now && i < now->n; i++) {
 		if (!now->v[i]->data.permanent)
-			add_remove(r, now->v[i]);
+			add_remove(r, now->v[i], AST_SIP_CONTACT_REMOVED);
 	}
 	return 0;
 }
@@ -203,40 +239,55 @@ static bool repeated_later(const struct registration *r, size_t i)
 	return false;
 }
 
+static void set_fate(struct registration *r, const struct ast_sip_contacts *now, const struct ast_sip_contact *c,
+		     enum fate fate)
+{
+	for (uint32_t i = 0; now && i < now->n; i++) {
+		if (now->v[i] == c)
+			r->fates[i] = (uint8_t)fate;
+	}
+}
+
+/* 0, or -1: refused. */
+static int apply(struct registration *r, const struct ast_sip_contacts *now, size_t i, uint32_t *added)
+{
+	const struct registrar_contact *c = &r->contacts[i];
+	const struct ast_sip_contact *old = ast_sip_contacts_find(now, c->uri, c->instance, c->reg_id);
+	const struct ast_sip_contact *same = ast_sip_contacts_find(now, c->uri, RS_STR_NULL, 0);
+
+	if (out_of_order(r, old) || out_of_order(r, same))
+		return refuse(r, 500, NULL);
+	if (repeated_later(r, i) || (old && old->data.permanent) || (c->expires && same && same->data.permanent))
+		return 0; /* permanent ones stay as they are */
+	if (c->expires) {
+		add_binding(r, c, old, same);
+		*added += !old;
+		set_fate(r, now, same, DELETED); /* an instance that moved takes this URI from who had it */
+		set_fate(r, now, old, UPDATED);
+	} else if (old) {
+		add_remove(r, old, AST_SIP_CONTACT_REMOVED);
+		set_fate(r, now, old, DELETED);
+	}
+	return 0;
+}
+
 int registrar_begin(void *token, const struct ast_sip_contacts *now, const struct ast_sip_contact_change **changes,
 		    size_t *n)
 {
 	struct registration *r = token;
-	uint32_t dynamic = 0, added = 0, updated = 0, deleted = 0;
-	size_t room = r->n + (now ? now->n : 0) + 1;
+	uint32_t added = 0, there = now ? now->n : 0;
 
-	for (uint32_t i = 0; now && i < now->n; i++)
-		dynamic += !now->v[i]->data.permanent;
-	r->changes = rs_arena_alloc(sip_rx_msg(r->rx)->arena, room * sizeof(*r->changes));
-	if (!r->changes)
+	r->changes = malloc((r->n + there + 1) * sizeof(*r->changes));
+	r->fates = calloc(there + 1, sizeof(*r->fates));
+	if (!r->changes || !r->fates)
 		return refuse(r, 500, NULL);
 	if (r->star && remove_all(r, now))
 		return -1;
 	for (size_t i = 0; i < r->n; i++) {
-		const struct registrar_contact *c = &r->contacts[i];
-		struct ast_sip_contact *old = ast_sip_contacts_find(now, c->uri, c->instance, c->reg_id);
-
-		if (out_of_order(r, old))
-			return refuse(r, 500, NULL);
-		if (repeated_later(r, i))
-			continue;
-		if (c->expires) {
-			add_binding(r, c, old);
-			if (!old)
-				added++;
-			else
-				updated += !old->data.permanent;
-		} else if (old && !old->data.permanent) {
-			add_remove(r, old);
-			deleted++;
-		}
+		if (apply(r, now, i, &added))
+			return -1;
 	}
-	if (r->n && check_limit(r, now, dynamic, added, updated, deleted))
+	if (r->n && check_limit(r, now, added))
 		return -1;
 	*changes = r->changes;
 	*n = r->n_changes;

@@ -2,6 +2,8 @@
 #include "registrar.h"
 #include "sip/writer.h"
 
+#define MALFORMED_EXPIRES 3600 /* what a value that is no number means (RFC 3261 section 20.10) */
+
 static uint32_t clamp(const struct ast_sip_aor_settings *s, uint64_t seconds)
 {
 	if (!seconds)
@@ -13,6 +15,15 @@ static uint32_t clamp(const struct ast_sip_aor_settings *s, uint64_t seconds)
 	return (uint32_t)seconds;
 }
 
+static bool all_digits(struct rs_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	}
+	return s.len != 0;
+}
+
 /* The expiry of a Contact: its parameter, else the Expires header, else the default; clamped, but 0 stays 0. */
 static uint32_t expiry_of(const struct registration *r, const struct sip_name_addr *na)
 {
@@ -20,11 +31,11 @@ static uint32_t expiry_of(const struct registration *r, const struct sip_name_ad
 	const struct sip_param *p = sip_params_get(&na->params, RS_STR("expires"));
 	uint64_t v;
 
-	if (p && p->value.len && !rs_str_to_u64(p->value, UINT64_MAX, &v))
-		return clamp(s, v);
-	if (p && p->value.len && strspn(p->value.p, "0123456789") >= p->value.len)
-		return s->maximum_expiration; /* more than a number can hold */
-	return r->has_expires ? r->expires : clamp(s, s->default_expiration);
+	if (!p)
+		return r->has_expires ? r->expires : clamp(s, s->default_expiration);
+	if (!all_digits(p->value))
+		return clamp(s, MALFORMED_EXPIRES);
+	return rs_str_to_u64(p->value, UINT64_MAX, &v) ? s->maximum_expiration : clamp(s, v);
 }
 
 /* q in thousandths; 1000 when there is none or it is no qvalue. */
@@ -79,20 +90,29 @@ static struct rs_str other_params(struct registration *r, const struct sip_name_
 	return kept;
 }
 
+/* Whether rewrite_contact has put the packet's source into the Contact: it does so with the first one. */
+static bool is_rewritten(const struct registration *r, const struct sip_name_addr *na, unsigned n)
+{
+	const struct sip_addr *source = sip_rx_source(r->rx);
+	struct sip_addr host;
+
+	return n == 0 && ast_sip_endpoint_settings(ast_sip_rx_endpoint(r->rx))->rewrite_contact &&
+	       !sip_addr_parse(na->uri.host, &host) && sip_addr_same_ip(&host, source) && na->uri.port == source->port;
+}
+
 static unsigned read_contact(struct registration *r, const struct sip_name_addr *na, unsigned n)
 {
 	struct registrar_contact *c = &r->contacts[r->n];
 	const struct sip_param *p;
-	const struct sip_name_addr *received = sip_msg_name_addr(sip_rx_msg(r->rx), SIP_HDR_CONTACT, n);
 	uint64_t v;
 
 	if (!sip_uri_is_sip(&na->uri) || na->uri.text.len > REGISTRAR_MAX_URI || na->uri.host.len > REGISTRAR_MAX_HOST)
 		return 400;
 	*c = (struct registrar_contact){.uri = na->uri.text, .expires = expiry_of(r, na), .q = q_of(na)};
-	c->rewritten = na != received;
+	c->rewritten = is_rewritten(r, na, n);
 	c->params = other_params(r, na);
 	p = sip_params_get(&na->params, RS_STR("+sip.instance"));
-	if (p)
+	if (p && p->value.len <= REGISTRAR_MAX_INSTANCE)
 		c->instance = p->value;
 	p = sip_params_get(&na->params, RS_STR("reg-id"));
 	if (p && !rs_str_to_u64(p->value, UINT32_MAX, &v))

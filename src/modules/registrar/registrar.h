@@ -5,11 +5,15 @@
 #include "res_sip/location.h"
 #include "res_sip/res_sip.h"
 
-#define REGISTRAR_MAX_URI      511  /* bytes of a Contact URI (section 7 of the reference): memory of a binding */
-#define REGISTRAR_MAX_HOST     255  /* bytes of its host */
-#define REGISTRAR_MAX_PARAMS   512  /* bytes of its header parameters that are kept */
-#define REGISTRAR_MAX_PATH     2048 /* bytes of a Path: it is written in front of every request to the binding */
-#define REGISTRAR_MAX_CONTACTS 64   /* Contacts of one REGISTER: work on the AOR's serializer */
+/* Bytes of what a binding keeps: each is memory for as long as the binding lasts. */
+#define REGISTRAR_MAX_URI        511  /* Contact URI (section 7 of the reference): 400 */
+#define REGISTRAR_MAX_HOST       255  /* its host: 400; that of the last Via: not kept */
+#define REGISTRAR_MAX_PARAMS     512  /* its header parameters: not kept */
+#define REGISTRAR_MAX_INSTANCE   255  /* +sip.instance: ignored */
+#define REGISTRAR_MAX_USER_AGENT 255  /* User-Agent: cut */
+#define REGISTRAR_MAX_PATH       2048 /* Path, which is written in front of every request to the binding: 400 */
+
+#define REGISTRAR_MAX_CONTACTS 64 /* Contacts of one REGISTER, work on the AOR's serializer: 400 */
 
 /* One Contact of the request. */
 struct registrar_contact {
@@ -19,7 +23,7 @@ struct registrar_contact {
 	bool rewritten; /* by rewrite_contact: its address is the packet's source */
 };
 
-/* All of it lives in the message's arena, and as long as the reference of rx. */
+/* It lives in the message's arena, and as long as the reference of rx. */
 struct registration {
 	struct sip_rx_data *rx;  /* referenced */
 	struct sip_tsx *tsx;     /* referenced */
@@ -30,8 +34,9 @@ struct registration {
 	bool has_expires; /* the Expires header was there */
 	uint32_t expires; /* its granted value */
 	struct rs_str path;
-	struct ast_sip_contact_change *changes; /* room for n and for what has to give way */
-	size_t n_changes, room;
+	struct ast_sip_contact_change *changes; /* malloc'd: room for n and for what has to give way */
+	size_t n_changes;
+	uint8_t *fates;  /* malloc'd: of each binding there is (bind.c) */
 	unsigned status; /* why begin refused; 0: it did not */
 	const char *reason;
 };

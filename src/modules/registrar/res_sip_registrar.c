@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LOG_FILE "res_pjsip_registrar.c"
 #define LOG_TEXT 512
@@ -72,8 +73,8 @@ static struct ast_sip_aor *find_aor(struct sip_rx_data *rx, const struct sip_uri
 		return aor;
 	for (unsigned i = 0; !aor && (auth = sip_msg_auth(sip_rx_msg(rx), SIP_HDR_AUTHORIZATION, i)); i++) {
 		struct ast_sip_digest d;
-		if (!ast_sip_digest_read(auth, &d) && d.username.len)
-			aor = find_user(rx, d.username, d.realm);
+		if (!ast_sip_digest_read(auth, &d) && (n = sip_unquote(d.username, user, sizeof(user))) > 0)
+			aor = find_user(rx, rs_str_n(user, (size_t)n), d.realm);
 	}
 	return aor;
 }
@@ -84,6 +85,8 @@ static void registration_free(struct registration *r)
 {
 	struct sip_rx_data *rx = r->rx;
 
+	free(r->changes);
+	free(r->fates);
 	ast_sip_aor_unref(r->aor);
 	sip_tsx_unref(r->tsx);
 	sip_rx_unref(rx); /* r itself was in its arena */
@@ -220,6 +223,14 @@ static bool on_rx_request(struct sip_rx_data *rx)
 
 /* ---- what happens to bindings, for the log ---- */
 
+static const char *const removed_for[AST_SIP_CONTACT_EVENTS] = {
+	[AST_SIP_CONTACT_REMOVED] = "request",
+	[AST_SIP_CONTACT_EXPIRED] = "expiration",
+	[AST_SIP_CONTACT_FLOW_ENDED] = "shutdown",
+	[AST_SIP_CONTACT_GAVE_WAY] = "remove existing",
+	[AST_SIP_CONTACT_UNAVAILABLE] = "remove unavailable",
+};
+
 static void contact_changed(const struct ast_sip_contact *c, enum ast_sip_contact_event event)
 {
 	char uri[LOG_TEXT], aor[LOG_TEXT];
@@ -233,9 +244,7 @@ static void contact_changed(const struct ast_sip_contact *c, enum ast_sip_contac
 			    uri, aor, (long long)((c->data.expires_us - rs_wall_us() + 500000) / 1000000));
 	else
 		rs_log_line(RS_LOG_VERBOSE, LOG_FILE, "Removed contact '%s' from AOR '%s' due to %s", uri, aor,
-			    event == AST_SIP_CONTACT_EXPIRED      ? "expiration"
-			    : event == AST_SIP_CONTACT_FLOW_ENDED ? "shutdown"
-								  : "request");
+			    removed_for[event]);
 }
 
 static struct ast_sip_contact_observer observer = {

@@ -55,6 +55,8 @@ RS_API struct rs_str sip_tx_body(const struct sip_tx_data *tx);
 RS_API struct rs_str sip_tx_content_type(const struct sip_tx_data *tx);
 /* The first line of that header among what was written so far; empty: none. Valid until the next edit or seal. */
 RS_API struct rs_str sip_tx_hdr(const struct sip_tx_data *tx, enum sip_hdr_id id);
+/* Line n of it, from 0. */
+RS_API struct rs_str sip_tx_hdr_nth(const struct sip_tx_data *tx, enum sip_hdr_id id, unsigned n);
 
 RS_API bool sip_tx_is_request(const struct sip_tx_data *tx);
 RS_API enum sip_method sip_tx_method(const struct sip_tx_data *tx); /* a response: that of its request */

@@ -299,17 +299,22 @@ struct rs_str tx_header_section(const struct sip_tx_data *tx)
 	return lf ? rs_str_n(lf + 1, (size_t)(all.p + all.len - lf - 1)) : RS_STR_NULL;
 }
 
-struct rs_str sip_tx_hdr(const struct sip_tx_data *tx, enum sip_hdr_id id)
+struct rs_str sip_tx_hdr_nth(const struct sip_tx_data *tx, enum sip_hdr_id id, unsigned n)
 {
 	struct rs_str section = tx_header_section(tx), name, value, line;
 	size_t pos = 0;
 
-	if (!tx->sealed && id == SIP_HDR_CONTACT && tx->b && tx->b->own_contact)
+	if (!tx->sealed && id == SIP_HDR_CONTACT && tx->b && tx->b->own_contact && n-- == 0)
 		return tx->b->contact;
 	while (tx_next_line(section, &pos, &name, &value, &line))
-		if (id != SIP_HDR_OTHER && sip_hdr_from_name(name) == id)
+		if (id != SIP_HDR_OTHER && sip_hdr_from_name(name) == id && n-- == 0)
 			return value;
 	return RS_STR_NULL;
+}
+
+struct rs_str sip_tx_hdr(const struct sip_tx_data *tx, enum sip_hdr_id id)
+{
+	return sip_tx_hdr_nth(tx, id, 0);
 }
 
 static int check_open(const struct sip_tx_data *tx)

@@ -16,7 +16,7 @@ FILE *pcap_open(const char *path)
 	} header = {0xa1b2c3d4u, 2, 4, 0, 0, 65535, LINKTYPE_RAW};
 	FILE *f = fopen(path, "we");
 
-	if (f && fwrite(&header, sizeof(header), 1, f) != 1) {
+	if (f && (fwrite(&header, sizeof(header), 1, f) != 1 || fflush(f))) {
 		fclose(f);
 		f = NULL;
 	}
@@ -29,19 +29,37 @@ static void put16(uint8_t *p, size_t v)
 	p[1] = (uint8_t)v;
 }
 
-static uint16_t ip_checksum(const uint8_t *p, size_t n)
+/* RFC 1071: the sum of 16-bit words; an odd byte counts as the high one. */
+static uint32_t add_words(uint32_t sum, const uint8_t *p, size_t n)
 {
-	uint32_t sum = 0;
-
 	for (size_t i = 0; i + 1 < n; i += 2)
 		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	if (n & 1)
+		sum += (uint32_t)p[n - 1] << 8;
+	return sum;
+}
+
+static uint16_t checksum(uint32_t sum)
+{
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
 }
 
-/* The IP and UDP headers before n bytes; their length. */
-static size_t make_headers(uint8_t *h, const struct sip_addr *from, const struct sip_addr *to, size_t n)
+/* UDP over IPv6 must have one (RFC 8200 section 8.1): addresses, length and protocol, header, payload. */
+static uint16_t udp6_checksum(const uint8_t *h, const void *payload, size_t n)
+{
+	uint32_t sum = add_words(17 + (uint32_t)(n + 8), h + 8, 32);
+	uint16_t v;
+
+	sum = add_words(sum, h + 40, 8);
+	v = checksum(add_words(sum, payload, n));
+	return v ? v : 0xffff;
+}
+
+/* The IP and UDP headers before the payload; their length. */
+static size_t make_headers(uint8_t *h, const struct sip_addr *from, const struct sip_addr *to, const void *payload,
+			   size_t n)
 {
 	size_t ip = from->family == 6 ? 40 : 20;
 
@@ -60,11 +78,13 @@ static size_t make_headers(uint8_t *h, const struct sip_addr *from, const struct
 		h[9] = 17;
 		memcpy(h + 12, from->ip, 4);
 		memcpy(h + 16, to->ip, 4);
-		put16(h + 10, ip_checksum(h, 20));
+		put16(h + 10, checksum(add_words(0, h, 20)));
 	}
 	put16(h + ip, from->port);
 	put16(h + ip + 2, to->port);
 	put16(h + ip + 4, n + 8);
+	if (ip == 40)
+		put16(h + ip + 6, udp6_checksum(h, payload, n));
 	return ip + 8;
 }
 
@@ -75,7 +95,7 @@ int pcap_write(FILE *f, const struct logger_packet *p)
 	uint8_t h[48];
 	uint32_t record[4];
 
-	head = make_headers(h, from, to, n);
+	head = make_headers(h, from, to, p->bytes, n);
 	record[0] = (uint32_t)(p->wall_us / 1000000);
 	record[1] = (uint32_t)(p->wall_us % 1000000);
 	record[2] = record[3] = (uint32_t)(head + n);

@@ -6,22 +6,69 @@
 #define LOG_FILE "res_pjsip_logger.c"
 #define MAX_LINE 1024 /* bytes of one line that are shown */
 
-/* The value of a response parameter in a credentials header becomes stars. */
-static void mask(char *line)
-{
-	static const char key[] = "response=\"";
-	char *p = line;
+/* What of a message is a secret: the header whose lines are being printed. */
+enum secret { NO_SECRET, DIGEST, OTHER_SCHEME };
 
-	if (strncasecmp(line, "Authorization", 13) != 0 && strncasecmp(line, "Proxy-Authorization", 19) != 0)
-		return;
-	while ((p = strcasestr(p, key))) {
-		p += sizeof(key) - 1;
-		while (*p && *p != '"')
-			*p++ = '*';
+static char *skip_blanks(char *p)
+{
+	while (*p == ' ' || *p == '\t' || *p == '.') /* a tab has become a dot */
+		p++;
+	return p;
+}
+
+static bool is_name(const char *line, const char *name, size_t len)
+{
+	return strncasecmp(line, name, len) == 0 && strchr(": \t.", line[len]) && line[len];
+}
+
+/* The credentials' header that line begins, and where its value is; a header goes on in lines that begin blank. */
+static enum secret begin_header(char *line, char **value)
+{
+	*value = line;
+	if (!is_name(line, "Authorization", 13) && !is_name(line, "Proxy-Authorization", 19))
+		return NO_SECRET;
+	*value = strchr(line, ':');
+	if (!*value)
+		*value = line + strlen(line);
+	else
+		*value = skip_blanks(*value + 1);
+	return **value == '\0' || strncasecmp(*value, "Digest", 6) == 0 ? DIGEST : OTHER_SCHEME;
+}
+
+static void stars(char *p, const char *until)
+{
+	while (*p && !strchr(until, *p))
+		*p++ = '*';
+}
+
+/* The value of each response parameter becomes stars. */
+static void mask_response(char *p)
+{
+	while ((p = strcasestr(p, "response"))) {
+		p = skip_blanks(p + 8);
+		if (*p != '=')
+			continue;
+		p = skip_blanks(p + 1);
+		if (*p == '"')
+			stars(p + 1, "\"");
+		else
+			stars(p, ",");
 	}
 }
 
-static void print_line(struct rs_str line)
+static void mask(char *line, enum secret *secret)
+{
+	char *value = line;
+
+	if (*line != ' ' && *line != '.') /* no continuation of a header */
+		*secret = begin_header(line, &value);
+	if (*secret == DIGEST)
+		mask_response(value);
+	else if (*secret == OTHER_SCHEME)
+		stars(value, "");
+}
+
+static void print_line(struct rs_str line, enum secret *secret)
 {
 	char buf[MAX_LINE + 1];
 	size_t n = line.len < MAX_LINE ? line.len : MAX_LINE;
@@ -31,7 +78,7 @@ static void print_line(struct rs_str line)
 		buf[i] = c < 0x20 || c == 0x7f ? '.' : (char)c;
 	}
 	buf[n] = '\0';
-	mask(buf);
+	mask(buf, secret);
 	rs_log_line(RS_LOG_NOTICE, LOG_FILE, "%s", buf);
 }
 
@@ -39,6 +86,7 @@ void logger_print(const struct logger_packet *p)
 {
 	struct rs_str rest = rs_str_n(p->bytes, p->len);
 	bool response = rs_str_starts(rest, RS_STR("SIP/"));
+	enum secret secret = NO_SECRET;
 	char addr[SIP_ADDR_TEXT];
 
 	rs_log_line(RS_LOG_NOTICE, LOG_FILE, "<--- %s SIP %s (%zu bytes) %s %s:%s --->",
@@ -49,7 +97,7 @@ void logger_print(const struct logger_packet *p)
 		size_t n = lf ? (size_t)(lf - rest.p) : rest.len;
 		struct rs_str line = rs_str_n(rest.p, n && rest.p[n - 1] == '\r' ? n - 1 : n);
 
-		print_line(line);
+		print_line(line, &secret);
 		rest = lf ? rs_str_n(lf + 1, rest.len - n - 1) : RS_STR_NULL;
 	}
 }

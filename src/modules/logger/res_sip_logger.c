@@ -14,7 +14,11 @@
 
 #define MAX_HOSTS   32
 #define MAX_METHODS 16
-#define MAX_QUEUED  10000 /* packets waiting for a slow disk or terminal: memory */
+#define MAX_DEBUG   64
+
+/* What waits for a slow disk or terminal is memory; what comes on top is left out, and said to be. */
+#define MAX_QUEUED       10000
+#define MAX_QUEUED_BYTES (16u << 20)
 
 static struct {
 	pthread_rwlock_t lock; /* written by commands; the trace only reads when it is on */
@@ -28,6 +32,7 @@ static struct {
 
 static atomic_bool on; /* something is traced at all */
 static atomic_uint queued;
+static atomic_size_t queued_bytes;
 static atomic_ullong dropped;
 static struct ast_sip_work *work;
 
@@ -66,12 +71,30 @@ static bool method_wanted(struct rs_str bytes)
 
 /* ---- from the trace to the work ---- */
 
+/* Room in the queue for a message of n bytes; false: none. */
+static bool reserve(size_t n)
+{
+	unsigned packets = atomic_fetch_add_explicit(&queued, 1, memory_order_relaxed);
+	size_t bytes = atomic_fetch_add_explicit(&queued_bytes, n, memory_order_relaxed);
+
+	return packets < MAX_QUEUED && bytes + n <= MAX_QUEUED_BYTES;
+}
+
+static void give_back(size_t n)
+{
+	atomic_fetch_sub_explicit(&queued, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&queued_bytes, n, memory_order_relaxed);
+}
+
 static int write_packet(void *data)
 {
 	struct logger_packet *p = data;
+	unsigned long long left_out = atomic_exchange_explicit(&dropped, 0, memory_order_relaxed);
 	bool to_log;
 
-	atomic_fetch_sub_explicit(&queued, 1, memory_order_relaxed);
+	give_back(p->len);
+	if (left_out)
+		rs_event(RS_LOG_WARNING, "logger.left_out", RS_FI("messages", left_out));
 	pthread_rwlock_rdlock(&filter.lock);
 	to_log = filter.to_log && method_wanted(rs_str_n(p->bytes, p->len));
 	if (filter.pcap && method_wanted(rs_str_n(p->bytes, p->len)) && pcap_write(filter.pcap, p))
@@ -95,9 +118,9 @@ static void on_message(const struct sip_trace_event *e)
 	pthread_rwlock_unlock(&filter.lock);
 	if (!wanted)
 		return;
-	if (atomic_fetch_add_explicit(&queued, 1, memory_order_relaxed) >= MAX_QUEUED ||
-	    !(p = malloc(sizeof(*p) + e->bytes.len))) {
-		atomic_fetch_sub_explicit(&queued, 1, memory_order_relaxed);
+	p = reserve(e->bytes.len) ? malloc(sizeof(*p) + e->bytes.len) : NULL;
+	if (!p) {
+		give_back(e->bytes.len);
 		atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
 		return;
 	}
@@ -109,7 +132,7 @@ static void on_message(const struct sip_trace_event *e)
 				    .len = e->bytes.len};
 	memcpy(p->bytes, e->bytes.p, e->bytes.len);
 	if (ast_sip_push_task(work, write_packet, p)) {
-		atomic_fetch_sub_explicit(&queued, 1, memory_order_relaxed);
+		give_back(p->len);
 		free(p);
 	}
 }
@@ -243,24 +266,28 @@ static struct ast_sip_cli_command commands[] = {
 
 /* ---- life ---- */
 
-/* The option debug of global: yes, no, or one host. */
-static void apply_debug_option(void)
+/* The option debug of global: yes, no, or one host. A reload that does not change it leaves what commands have set. */
+static int apply_debug_option(void)
 {
+	static char last[MAX_DEBUG] = "no";
 	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
 	struct rs_str debug = ast_sip_snapshot_global(s)->debug;
 	struct sip_addr host;
 
 	pthread_rwlock_wrlock(&filter.lock);
-	if (rs_str_ieqz(debug, "yes")) {
-		filter.to_log = true;
-	} else if (!sip_addr_parse(debug, &host)) {
-		filter.to_log = true;
-		filter.hosts[0] = host;
-		filter.n_hosts = 1;
+	if (!rs_str_eqz(debug, last)) {
+		snprintf(last, sizeof(last), "%.*s", RS_FMT(debug));
+		filter.n_hosts = 0;
+		filter.to_log = rs_str_ieqz(debug, "yes");
+		if (!sip_addr_parse(debug, &host)) {
+			filter.to_log = true;
+			filter.hosts[filter.n_hosts++] = host;
+		}
+		update_on();
 	}
-	update_on();
 	pthread_rwlock_unlock(&filter.lock);
 	ast_sip_snapshot_unref(s);
+	return 0;
 }
 
 static int load(void)
@@ -290,4 +317,5 @@ __attribute__((destructor)) static void unmapped(void)
 	turn_off();
 }
 
-AST_SIP_MODULE(.name = "res_sip_logger", .description = "Traces SIP messages", .load = load, .unload = unload);
+AST_SIP_MODULE(.name = "res_sip_logger", .description = "Traces SIP messages", .load = load, .unload = unload,
+	       .reload = apply_debug_option);

@@ -336,9 +336,12 @@ static struct tsx_completed *completed_new(const struct tsx_entry *key, struct s
 
 	if (!c)
 		return NULL;
-	c->entry = *key;
-	c->entry.kind = TSX_KIND_COMPLETED;
-	c->entry.key = (char *)(c + 1);
+	/* Not as a whole: key->next belongs to the shard, whose lock is not held here. */
+	c->entry = (struct tsx_entry){.hash = key->hash,
+				      .key = (char *)(c + 1),
+				      .key_len = key->key_len,
+				      .kind = TSX_KIND_COMPLETED,
+				      .method = key->method};
 	memcpy(c + 1, key->key, key->key_len);
 	c->later = NULL;
 	c->due_us = rs_now_us() + keep_us;

@@ -13,12 +13,19 @@
 
 static bool prefix_matches(const struct ast_sip_match *m, const struct sip_addr *a)
 {
-	unsigned whole = m->bits / 8, rest = m->bits % 8;
+	struct sip_addr rule = m->addr;
+	unsigned bits = m->bits, whole, rest;
 
-	if (m->addr.family != a->family || (m->addr.port && m->addr.port != a->port) ||
-	    memcmp(m->addr.ip, a->ip, whole) != 0)
+	if (bits >= 96) { /* ::ffff:10.0.0.0/104 is 10.0.0.0/8 */
+		sip_addr_unmap(&rule);
+		if (rule.family != m->addr.family)
+			bits -= 96;
+	}
+	whole = bits / 8;
+	rest = bits % 8;
+	if (rule.family != a->family || (rule.port && rule.port != a->port) || memcmp(rule.ip, a->ip, whole))
 		return false;
-	return !rest || !((m->addr.ip[whole] ^ a->ip[whole]) & (uint8_t)(0xff << (8 - rest)));
+	return !rest || !((rule.ip[whole] ^ a->ip[whole]) & (uint8_t)(0xff << (8 - rest)));
 }
 
 static bool ip_matches(const struct ast_sip_identify_settings *s, struct sip_rx_data *rx)

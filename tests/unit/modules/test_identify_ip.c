@@ -10,7 +10,7 @@ extern const struct ast_sip_module_info ast_sip_module_info;
 	SECTION("b", "match=10.1.0.0/255.255.255.0")                                                                   \
 	SECTION("c", "match=10.2.0.1:5070")                                                                            \
 	SECTION("e", "match=10.3.0.0/15")                                                                              \
-	SECTION("f", "match=::ffff:10.6.0.1")                                                                          \
+	SECTION("f", "match=::ffff:10.6.0.1\nmatch=::ffff:10.7.0.0/112")                                               \
 	SECTION("h", "match_header=X-Id: exact")                                                                       \
 	SECTION("i", "match_header=X-Id: /^re+x$/")                                                                    \
 	SECTION("j", "match_header=X-Long: /x$/")                                                                      \
@@ -80,6 +80,7 @@ static void masks_and_ports(void **state)
 	assert_string_equal(from("10.4.0.0:5060"), "-");
 	assert_string_equal(from("10.6.0.1:5060"), "f"); /* an IPv4 address written as a mapped one */
 	assert_string_equal(from("10.6.0.2:5060"), "-");
+	assert_string_equal(from("10.7.255.1:5060"), "f");
 }
 
 static void headers_and_request_uris(void **state)

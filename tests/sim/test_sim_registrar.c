@@ -14,7 +14,6 @@
 #define PHONES   7 /* the first AORs have two */
 #define CONTACTS 4 /* that one phone plays with */
 #define ROUNDS   3 /* of storm and crash, then a check and a clean end */
-#define SEEDS    120
 #define EXPIRES  7200
 
 static struct sim_disk *disk;
@@ -277,7 +276,7 @@ static unsigned one_seed(uint64_t seed)
 static void answered_changes_survive_a_power_cut_and_nothing_else_appears(void **state)
 {
 	const char *seed = getenv("SEED"), *runs = getenv("SIM_RUNS");
-	unsigned n = runs ? (unsigned)strtoul(runs, NULL, 10) : SEEDS, failed = 0;
+	unsigned n = runs ? (unsigned)strtoul(runs, NULL, 10) : STORM_SEEDS, failed = 0;
 	unsigned long long n_200 = 0, n_500 = 0;
 
 	(void)state;

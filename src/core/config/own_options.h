@@ -24,11 +24,11 @@
 	X("messaging", "max_breadth", UINT, "60", 1, 1000, "contacts asked at once for one MESSAGE (RFC 5393)")        \
 	X("limits", "message_size", UINT, "65535", 1024, 65535, "bytes of one message")                                \
 	X("limits", "headers", UINT, "512", 16, 512, "header lines of one message: index memory, searches")            \
-	X("limits", "header_size", UINT, "16384", 256, 65535, "bytes of one header line")                              \
-	X("limits", "header_values", UINT, "128", 8, 1024, "comma-separated values of one header")                     \
-	X("limits", "params", UINT, "64", 8, 1024, "parameters of one value")                                          \
-	X("limits", "uri", UINT, "4096", 256, 65535, "bytes of one URI")                                               \
-	X("limits", "body_parts", UINT, "32", 1, 256, "parts of a multipart body")                                     \
+	X("limits", "header_size", UINT, "16384", 256, 16384, "bytes of one header line")                              \
+	X("limits", "header_values", UINT, "128", 8, 128, "comma-separated values of one header")                      \
+	X("limits", "params", UINT, "64", 8, 64, "parameters of one value")                                            \
+	X("limits", "uri", UINT, "4096", 256, 4096, "bytes of one URI")                                                \
+	X("limits", "body_parts", UINT, "32", 1, 32, "parts of a multipart body")                                      \
 	X("limits", "transactions", UINT, "2000000", 100, 100000000,                                                   \
 	  "transactions at once; past it new requests get 503")                                                        \
 	X("limits", "connections", UINT, "20000", 1, 10000000, "stream connections at once")                           \

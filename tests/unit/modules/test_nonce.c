@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define LIFETIME 32
@@ -245,6 +247,42 @@ static void a_realm_of_any_length_is_covered(void **state)
 	assert_false(nonce_valid(rs_str_c(text), rs_str_n(name, 255), &phone, LIFETIME));
 }
 
+/* ---- several threads ---- */
+
+#define THREADS 4
+#define COUNTS  2000
+
+static char shared[8][NONCE_TEXT];
+static _Atomic unsigned taken;
+
+static void *take_all(void *arg)
+{
+	(void)arg;
+	for (uint32_t nc = 1; nc <= COUNTS; nc++) {
+		for (unsigned i = 0; i < 8; i++)
+			taken += nonce_take(rs_str_n(shared[i], NONCE_TEXT - 1), nc, LIFETIME);
+	}
+	return NULL;
+}
+
+static void each_count_is_given_to_one_thread(void **state)
+{
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		make(shared[i]);
+	taken = 0;
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, take_all, NULL), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(taken <= 8 * COUNTS); /* a thread that fell behind the window lost some */
+	assert_true(taken >= COUNTS);
+	for (unsigned i = 0; i < 8; i++)
+		assert_false(nonce_take(rs_str_n(shared[i], NONCE_TEXT - 1), COUNTS, LIFETIME));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +298,7 @@ int main(void)
 		T(a_short_lifetime_forgets_no_nonce_of_a_longer_one),
 		T(starting_again_forgets_nothing),
 		T(a_realm_of_any_length_is_covered),
+		T(each_count_is_given_to_one_thread),
 #undef T
 	};
 

@@ -165,23 +165,38 @@ static void services_come_and_go_and_reloads_lose_nothing(void **state)
 	assert_true(atomic_load(&ok) > 0);
 }
 
-static int setup(void **state)
+/* On a port that was free for both protocols a moment ago. 0, or -1 when somebody was given it meanwhile. */
+static int start(void)
 {
 	struct ast_sip_conf_errors errors = {0};
 	struct ast_sip_core_options options = {.conf_dir = dir, .state_dir = dir, .module_dir = dir};
 
-	(void)state;
-	snprintf(dir, sizeof(dir), "%s/core_test.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	assert_non_null(mkdtemp(dir));
 	server = (struct sockaddr_in){
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(free_port())};
 	write_config(0);
-	write_file("res_sip.conf", "[registrar]\ndurable=no\n[log]\nlevel=error\n");
 	assert_int_equal(ast_sip_core_start(&options, &errors), 0);
 	ast_sip_conf_errors_free(&errors);
 	assert_int_equal(ast_sip_register_endpoint_identifier_with_name(&identifier, "anonymous"), 0);
 	assert_int_equal(ast_sip_register_service(&service), 0);
-	assert_int_equal(ast_sip_core_listen(), 0);
+	if (!ast_sip_core_listen())
+		return 0;
+	ast_sip_unregister_service(&service);
+	ast_sip_unregister_endpoint_identifier(&identifier);
+	ast_sip_core_stop(2000);
+	return -1;
+}
+
+static int setup(void **state)
+{
+	int tries = 0;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/core_test.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	assert_non_null(mkdtemp(dir));
+	write_file("res_sip.conf", "[registrar]\ndurable=no\n[log]\nlevel=error\n");
+	while (start() && tries < 10)
+		tries++;
+	assert_true(tries < 10);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "sip/transport/tp.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "sip/stack.h"
 #include "sip/transport/conn.h"
 #include "sip/transport/flow.h"
@@ -193,6 +194,22 @@ static bool answer_allowed(struct sip_tx_data *tx, const struct sip_route *route
 	return allowed(&route->remote, sip_tx_question(tx), bytes.len);
 }
 
+/* Says so, at most once a second: whoever provokes such answers must not fill the log. */
+static void tell_withheld(struct sip_tx_data *tx, const struct sip_route *route, size_t bytes)
+{
+	static _Atomic int64_t next_us;
+	int64_t now = rs_now_us(), due = atomic_load_explicit(&next_us, memory_order_relaxed);
+	char peer[SIP_ADDR_TEXT];
+
+	if (now < due || !atomic_compare_exchange_strong(&next_us, &due, now + 1000000))
+		return;
+	rs_event(RS_LOG_WARNING, "answer.withheld", RS_FZ("peer", sip_addr_text(&route->remote, true, peer)),
+		 RS_FS("call_id", sip_tx_call_id(tx)), RS_FI("status", sip_tx_status(tx)), RS_FI("bytes", bytes),
+		 RS_FI("question_bytes", sip_tx_question(tx)),
+		 RS_FZ("reason",
+		       "too much over UDP for a source that did not authenticate; see [security] in res_sip.conf"));
+}
+
 static int send_by(struct sip_tx_data *tx, struct sip_route *route, struct sip_send_result *result)
 {
 	struct sip_outgoing out = {.bytes = sip_tx_bytes(tx), .tx = tx, .result = result};
@@ -202,6 +219,7 @@ static int send_by(struct sip_tx_data *tx, struct sip_route *route, struct sip_s
 	/* Dropped as on the way: the sender's retransmission asks again. */
 	if (!answer_allowed(tx, route, out.bytes)) {
 		atomic_fetch_add_explicit(&sip_listener_stat(route->listener)->dropped, 1, memory_order_relaxed);
+		tell_withheld(tx, route, out.bytes.len);
 		return 0;
 	}
 	if (sip_trace_on())

@@ -101,6 +101,18 @@ size_t sip_tx_question(const struct sip_tx_data *tx)
 	return 100;
 }
 
+struct rs_str sip_tx_call_id(const struct sip_tx_data *tx)
+{
+	(void)tx;
+	return RS_STR("observed");
+}
+
+unsigned sip_tx_status(const struct sip_tx_data *tx)
+{
+	(void)tx;
+	return 200;
+}
+
 struct sip_addr observer_sealed_local(void)
 {
 	struct sip_addr a;

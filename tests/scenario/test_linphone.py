@@ -42,7 +42,7 @@ class Linphone:
         with open(rc, 'w') as f:
             f.write(RC.format(user=user, password=password, port=port, transport=transport))
         self.process = subprocess.Popen(['linphonec', '-c', rc, '-d', '6', '-l', self.log],
-                                        env=dict(os.environ, HOME=self.home),
+                                        env=dict(os.environ, HOME=self.home, PULSE_RUNTIME_PATH=self.home),
                                         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def text(self):

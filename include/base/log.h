@@ -29,9 +29,9 @@ struct rs_field {
 	bool is_int;
 };
 
-#define RS_FS(k, s) ((struct rs_field){ .key = (k), .str = (s) })
-#define RS_FZ(k, z) ((struct rs_field){ .key = (k), .str = rs_str_c(z) })
-#define RS_FI(k, i) ((struct rs_field){ .key = (k), .num = (int64_t)(i), .is_int = true })
+#define RS_FS(k, s) ((struct rs_field){.key = (k), .str = (s)})
+#define RS_FZ(k, z) ((struct rs_field){.key = (k), .str = rs_str_c(z)})
+#define RS_FI(k, i) ((struct rs_field){.key = (k), .num = (int64_t)(i), .is_int = true})
 
 /* Whether a line of that level would be written. Cheap (one relaxed load). */
 RS_API bool rs_log_enabled(enum rs_log_level level);
@@ -42,12 +42,12 @@ RS_API void rs_event_emit(enum rs_log_level level, const char *file, int line, c
 			  const struct rs_field *fields, size_t n);
 
 /* event is a dotted word ("contact.added"); the rest are RS_F* fields, at least one. */
-#define rs_event(level, event, ...)                                                                                  \
-	do {                                                                                                         \
-		if (rs_log_enabled(level)) {                                                                         \
-			const struct rs_field rs_fields_[] = { __VA_ARGS__ };                                        \
-			rs_event_emit(level, __FILE_NAME__, __LINE__, event, rs_fields_, RS_ARRAY_SIZE(rs_fields_)); \
-		}                                                                                                    \
+#define rs_event(level, event, ...)                                                                                    \
+	do {                                                                                                           \
+		if (rs_log_enabled(level)) {                                                                           \
+			const struct rs_field rs_fields_[] = {__VA_ARGS__};                                            \
+			rs_event_emit(level, __FILE_NAME__, __LINE__, event, rs_fields_, RS_ARRAY_SIZE(rs_fields_));   \
+		}                                                                                                      \
 	} while (0)
 
 /*

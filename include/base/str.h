@@ -19,15 +19,24 @@ struct rs_str {
 	size_t len;    /* bytes */
 };
 
-#define RS_STR_INIT(lit) { (lit), sizeof(lit) - 1 }
+#define RS_STR_INIT(lit)                                                                                               \
+	{                                                                                                              \
+		(lit), sizeof(lit) - 1                                                                                 \
+	}
 #define RS_STR(lit) ((struct rs_str)RS_STR_INIT(lit))
-#define RS_STR_NULL ((struct rs_str){ NULL, 0 })
+#define RS_STR_NULL ((struct rs_str){NULL, 0})
 /* The two arguments of a "%.*s". */
 #define RS_FMT(s) (int)(s).len, (s).p ? (s).p : ""
 
-static inline struct rs_str rs_str_n(const char *p, size_t len) { return (struct rs_str){ p, len }; }
+static inline struct rs_str rs_str_n(const char *p, size_t len)
+{
+	return (struct rs_str){p, len};
+}
 /* From a C string; NULL gives the empty slice. */
-static inline struct rs_str rs_str_c(const char *z) { return (struct rs_str){ z, z ? strlen(z) : 0 }; }
+static inline struct rs_str rs_str_c(const char *z)
+{
+	return (struct rs_str){z, z ? strlen(z) : 0};
+}
 
 static inline bool rs_str_eq(struct rs_str a, struct rs_str b)
 {
@@ -40,8 +49,14 @@ static inline bool rs_str_ieq(struct rs_str a, struct rs_str b)
 	return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
 }
 
-static inline bool rs_str_eqz(struct rs_str a, const char *z) { return rs_str_eq(a, rs_str_c(z)); }
-static inline bool rs_str_ieqz(struct rs_str a, const char *z) { return rs_str_ieq(a, rs_str_c(z)); }
+static inline bool rs_str_eqz(struct rs_str a, const char *z)
+{
+	return rs_str_eq(a, rs_str_c(z));
+}
+static inline bool rs_str_ieqz(struct rs_str a, const char *z)
+{
+	return rs_str_ieq(a, rs_str_c(z));
+}
 
 static inline bool rs_str_starts(struct rs_str a, struct rs_str prefix)
 {
@@ -53,7 +68,8 @@ static inline struct rs_str rs_str_trim(struct rs_str s)
 {
 	while (s.len && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r' || s.p[0] == '\n'))
 		s.p++, s.len--;
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r' || s.p[s.len - 1] == '\n'))
+	while (s.len &&
+	       (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t' || s.p[s.len - 1] == '\r' || s.p[s.len - 1] == '\n'))
 		s.len--;
 	return s;
 }

@@ -51,12 +51,30 @@ RS_API struct ast_sip_auth *ast_sip_auth_find(struct ast_sip_snapshot *s, struct
 RS_API struct rs_str ast_sip_domain_alias_find(struct ast_sip_snapshot *s, struct rs_str alias);
 
 /* Objects of a type in byte order of their ids; pointers live as long as s (no reference is taken). */
-struct ast_sip_endpoints { struct ast_sip_endpoint *const *v; uint32_t n; };
-struct ast_sip_aors { struct ast_sip_aor *const *v; uint32_t n; };
-struct ast_sip_auths { struct ast_sip_auth *const *v; uint32_t n; };
-struct ast_sip_identifies { struct ast_sip_identify *const *v; uint32_t n; };
-struct ast_sip_acls { struct ast_sip_acl *const *v; uint32_t n; };
-struct ast_sip_transports { const struct ast_sip_transport *const *v; uint32_t n; };
+struct ast_sip_endpoints {
+	struct ast_sip_endpoint *const *v;
+	uint32_t n;
+};
+struct ast_sip_aors {
+	struct ast_sip_aor *const *v;
+	uint32_t n;
+};
+struct ast_sip_auths {
+	struct ast_sip_auth *const *v;
+	uint32_t n;
+};
+struct ast_sip_identifies {
+	struct ast_sip_identify *const *v;
+	uint32_t n;
+};
+struct ast_sip_acls {
+	struct ast_sip_acl *const *v;
+	uint32_t n;
+};
+struct ast_sip_transports {
+	const struct ast_sip_transport *const *v;
+	uint32_t n;
+};
 RS_API struct ast_sip_endpoints ast_sip_snapshot_endpoints(struct ast_sip_snapshot *s);
 RS_API struct ast_sip_aors ast_sip_snapshot_aors(struct ast_sip_snapshot *s);
 RS_API struct ast_sip_auths ast_sip_snapshot_auths(struct ast_sip_snapshot *s);
@@ -105,7 +123,7 @@ RS_API struct ast_sip_endpoint *ast_sip_endpoint_ref(struct ast_sip_endpoint *e)
 RS_API void ast_sip_endpoint_unref(struct ast_sip_endpoint *e); /* NULL is allowed */
 RS_API struct rs_str ast_sip_endpoint_id(const struct ast_sip_endpoint *e);
 RS_API const struct ast_sip_endpoint_settings *ast_sip_endpoint_settings(const struct ast_sip_endpoint *e);
-RS_API struct ast_sip_strings ast_sip_endpoint_aors(const struct ast_sip_endpoint *e); /* ids */
+RS_API struct ast_sip_strings ast_sip_endpoint_aors(const struct ast_sip_endpoint *e);  /* ids */
 RS_API struct ast_sip_strings ast_sip_endpoint_auths(const struct ast_sip_endpoint *e); /* ids */
 
 /*
@@ -122,7 +140,7 @@ struct ast_sip_aor_settings {
 	uint32_t max_contacts;
 	bool remove_existing, remove_unavailable, support_path, qualify_2xx_only;
 	uint32_t minimum_expiration, maximum_expiration, default_expiration; /* seconds */
-	uint32_t qualify_frequency; /* seconds, 0: off */
+	uint32_t qualify_frequency;                                          /* seconds, 0: off */
 	uint32_t qualify_timeout_ms;
 	struct rs_str outbound_proxy;
 };
@@ -138,7 +156,8 @@ RS_API struct rs_str ast_sip_algorithm_name(enum ast_sip_algorithm a); /* "MD5",
 /* Any case; -1: unknown. */
 RS_API int ast_sip_algorithm_from_name(struct rs_str name, enum ast_sip_algorithm *out);
 
-struct ast_sip_algorithms { /* in order of preference */
+/* in order of preference */
+struct ast_sip_algorithms {
 	uint8_t v[AST_SIP_ALGORITHMS];
 	uint8_t n;
 };
@@ -186,7 +205,8 @@ RS_API bool ast_sip_acl_allows(const struct ast_sip_acl *acl, const struct sip_a
 RS_API bool ast_sip_acl_allows_contact(const struct ast_sip_acl *acl, const struct sip_addr *host, const char **name);
 RS_API bool ast_sip_acl_has_contact_rules(const struct ast_sip_acl *acl);
 RS_API struct rs_str ast_sip_acl_id(const struct ast_sip_acl *acl);
-/* Whether addr is inside a transport's local_net: the last item that matches decides, "!" excludes. NULL holds nothing. */
+/* Whether addr is inside a transport's local_net: the last item that matches decides, "!" excludes. NULL holds nothing.
+ */
 RS_API bool ast_sip_local_net_contains(const struct ast_sip_acl *local_net, const struct sip_addr *addr);
 
 /* ---- transport ---- */
@@ -194,7 +214,7 @@ RS_API bool ast_sip_local_net_contains(const struct ast_sip_acl *local_net, cons
 struct ast_sip_transport {
 	struct rs_str id;
 	enum sip_transport_type protocol;
-	bool flow; /* protocol=flow: binds nothing */
+	bool flow;            /* protocol=flow: binds nothing */
 	struct sip_addr bind; /* port filled in with the default */
 	struct rs_str domain, external_signaling_address;
 	uint16_t external_signaling_port;
@@ -231,8 +251,8 @@ RS_API const struct ast_sip_system *ast_sip_snapshot_system(struct ast_sip_snaps
 
 /*
  * An option of res_sip.conf by section and name, from the snapshot (its default when the file does not set it). The
- * option must be known: to the table in src/core/config/own_options.h or to a section that a module registered; an unknown one gives
- * def. Numbers carry the unit that docs/configuration.md states.
+ * option must be known: to the table in src/core/config/own_options.h or to a section that a module registered; an
+ * unknown one gives def. Numbers carry the unit that docs/configuration.md states.
  */
 RS_API bool ast_sip_own_bool(struct ast_sip_snapshot *s, const char *section, const char *option, bool def);
 RS_API uint32_t ast_sip_own_uint(struct ast_sip_snapshot *s, const char *section, const char *option, uint32_t def);

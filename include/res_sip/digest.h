@@ -18,7 +18,8 @@ RS_API int ast_sip_digest_join(enum ast_sip_algorithm algorithm, const struct rs
 /* Compared in constant time, hex case ignored. */
 RS_API bool ast_sip_digest_equal(struct rs_str a, struct rs_str b);
 
-/* The parameters of a Digest challenge or credentials; slices as sip_auth has them, quotes taken away. p NULL: absent. */
+/* The parameters of a Digest challenge or credentials; slices as sip_auth has them, quotes taken away. p NULL: absent.
+ */
 struct ast_sip_digest {
 	struct rs_str username, realm, nonce, uri, response, cnonce, nc, qop, opaque, domain;
 	enum ast_sip_algorithm algorithm; /* MD5 when absent */
@@ -28,8 +29,8 @@ struct ast_sip_digest {
 RS_API int ast_sip_digest_read(const struct sip_auth *auth, struct ast_sip_digest *out);
 
 /*
- * The response for credentials d (its nonce, uri, cnonce, nc, qop) and method. ha1: H(username:realm:password) in hex. qop absent: the
- * form of RFC 2069.
+ * The response for credentials d (its nonce, uri, cnonce, nc, qop) and method. ha1: H(username:realm:password) in hex.
+ * qop absent: the form of RFC 2069.
  */
 RS_API int ast_sip_digest_response(const struct ast_sip_digest *d, struct rs_str ha1, struct rs_str method,
 				   char out[AST_SIP_DIGEST_HEX]);

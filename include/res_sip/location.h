@@ -16,7 +16,8 @@
 
 struct rs_serializer;
 
-enum ast_sip_contact_status { /* section 7 of the reference, Qualify */
+/* section 7 of the reference, Qualify */
+enum ast_sip_contact_status {
 	AST_SIP_CONTACT_NONQUALIFIED,
 	AST_SIP_CONTACT_REACHABLE,
 	AST_SIP_CONTACT_UNREACHABLE,
@@ -25,27 +26,28 @@ enum ast_sip_contact_status { /* section 7 of the reference, Qualify */
 /* The texts of a binding. */
 enum ast_sip_contact_text {
 	AST_SIP_CONTACT_AOR,
-	AST_SIP_CONTACT_URI,        /* as stored (after rewriting) */
-	AST_SIP_CONTACT_PATH,       /* name-addrs, comma-joined */
-	AST_SIP_CONTACT_INSTANCE,   /* +sip.instance, with its <> */
+	AST_SIP_CONTACT_URI,      /* as stored (after rewriting) */
+	AST_SIP_CONTACT_PATH,     /* name-addrs, comma-joined */
+	AST_SIP_CONTACT_INSTANCE, /* +sip.instance, with its <> */
 	AST_SIP_CONTACT_CALL_ID,
 	AST_SIP_CONTACT_USER_AGENT,
-	AST_SIP_CONTACT_ENDPOINT,   /* that registered it */
-	AST_SIP_CONTACT_LISTENER,   /* the transport section it came in by */
+	AST_SIP_CONTACT_ENDPOINT, /* that registered it */
+	AST_SIP_CONTACT_LISTENER, /* the transport section it came in by */
 	AST_SIP_CONTACT_NODE,
 	AST_SIP_CONTACT_VIA_HOST,
-	AST_SIP_CONTACT_PARAMS,     /* contact header parameters other than expires, q, +sip.instance and reg-id, kept for the answer */
+	AST_SIP_CONTACT_PARAMS, /* contact header parameters other than expires, q, +sip.instance and reg-id, kept for
+				   the answer */
 	AST_SIP_CONTACT_TEXTS
 };
 
 /* What a binding is made of (section 5 of the architecture). */
 struct ast_sip_contact_data {
-	bool permanent;           /* from the aor's contact option */
-	bool bound_to_flow;       /* ends with its connection; not loaded again after a restart */
-	uint16_t q_thousandths;   /* 0..1000; 1000 when the request gave none */
+	bool permanent;         /* from the aor's contact option */
+	bool bound_to_flow;     /* ends with its connection; not loaded again after a restart */
+	uint16_t q_thousandths; /* 0..1000; 1000 when the request gave none */
 	uint16_t via_port;
-	uint8_t transport;        /* enum sip_transport_type of the REGISTER */
-	uint32_t reg_id;          /* 0: none */
+	uint8_t transport; /* enum sip_transport_type of the REGISTER */
+	uint32_t reg_id;   /* 0: none */
 	uint32_t cseq;
 	int64_t expires_us;       /* absolute, rs_wall_us scale; 0: permanent */
 	sip_flow_id flow;         /* 0: none, or from an earlier run */
@@ -55,12 +57,12 @@ struct ast_sip_contact_data {
 /* One binding; immutable and reference-counted, except for status and rtt. */
 struct ast_sip_contact {
 	_Atomic uint32_t refs;
-	_Atomic int status;      /* enum ast_sip_contact_status */
-	_Atomic int64_t rtt_us;  /* negative: unknown */
+	_Atomic int status;     /* enum ast_sip_contact_status */
+	_Atomic int64_t rtt_us; /* negative: unknown */
 	struct ast_sip_contact_data data;
-	void *watch;             /* the store's */
+	void *watch; /* the store's */
 	uint16_t text_len[AST_SIP_CONTACT_TEXTS];
-	char text[];             /* one behind the other, each with a NUL */
+	char text[]; /* one behind the other, each with a NUL */
 };
 /* A text of c, NUL-terminated; lives as long as c. */
 RS_API struct rs_str ast_sip_contact_text(const struct ast_sip_contact *c, enum ast_sip_contact_text which);
@@ -93,34 +95,39 @@ enum ast_sip_contact_event {
 };
 
 /*
- * What a change wants of one binding. Which binding it means: with an instance and a reg_id the one that has both, else the one whose
- * URI is equal (RFC 3261 section 19.1.4). A new URI under the same instance and reg_id takes the old one's place, and
- * that of a binding that had this URI.
+ * What a change wants of one binding. Which binding it means: with an instance and a reg_id the one that has both, else
+ * the one whose URI is equal (RFC 3261 section 19.1.4). A new URI under the same instance and reg_id takes the old
+ * one's place, and that of a binding that had this URI.
  */
 struct ast_sip_contact_change {
 	bool remove; /* only text[AST_SIP_CONTACT_URI] and event are looked at; permanent contacts are never removed */
-	enum ast_sip_contact_event event; /* what observers are told of a removal; REMOVED for ADDED (0) and REFRESHED */
+	enum ast_sip_contact_event
+		event; /* what observers are told of a removal; REMOVED for ADDED (0) and REFRESHED */
 	struct ast_sip_contact_data data;
-	struct rs_str text[AST_SIP_CONTACT_TEXTS]; /* copied; the AOR is filled in by the store. At most 65,535 bytes each */
+	struct rs_str
+		text[AST_SIP_CONTACT_TEXTS]; /* copied; the AOR is filled in by the store. At most 65,535 bytes each */
 };
 /* The contact that uri (or instance and reg_id, when those are given) means among c; NULL: none. */
-RS_API struct ast_sip_contact *ast_sip_contacts_find(const struct ast_sip_contacts *c, struct rs_str uri, struct rs_str instance,
-						     uint32_t reg_id);
+RS_API struct ast_sip_contact *ast_sip_contacts_find(const struct ast_sip_contacts *c, struct rs_str uri,
+						     struct rs_str instance, uint32_t reg_id);
 
 /*
- * Commits changes for aor and calls done on the AOR's serializer: error 0 and contacts = what the AOR has now (referenced for
- * the callee), or an errno (ENOSPC: option max_bindings; EIO: the store failed; nothing changed, nobody saw anything). One commit of an AOR at a time: a
- * second call before done is queued behind it, so a caller decides on what ast_sip_location_contacts gives only inside
- * begin: it is called on the serializer when all earlier changes are done, looks at now, and fills changes.
+ * Commits changes for aor and calls done on the AOR's serializer: error 0 and contacts = what the AOR has now
+ * (referenced for the callee), or an errno (ENOSPC: option max_bindings; EIO: the store failed; nothing changed, nobody
+ * saw anything). One commit of an AOR at a time: a second call before done is queued behind it, so a caller decides on
+ * what ast_sip_location_contacts gives only inside begin: it is called on the serializer when all earlier changes are
+ * done, looks at now, and fills changes.
  */
 struct ast_sip_location_update {
 	uint32_t size;
-	/* Fills *changes / *n (memory kept by the caller until done). 0: commit them (n may be 0: done follows at once), -1: call done with error ECANCELED. */
-	int (*begin)(void *token, const struct ast_sip_contacts *now, const struct ast_sip_contact_change **changes, size_t *n);
+	/* Fills *changes / *n (memory kept by the caller until done). 0: commit them (n may be 0: done follows at
+	 * once), -1: call done with error ECANCELED. */
+	int (*begin)(void *token, const struct ast_sip_contacts *now, const struct ast_sip_contact_change **changes,
+		     size_t *n);
 	void (*done)(void *token, int error, struct ast_sip_contacts *contacts);
 };
-RS_API int ast_sip_location_update_for(struct ast_sip_module *owner, struct rs_str aor, const struct ast_sip_location_update *update,
-				       void *token);
+RS_API int ast_sip_location_update_for(struct ast_sip_module *owner, struct rs_str aor,
+				       const struct ast_sip_location_update *update, void *token);
 #define ast_sip_location_update(aor, update, token) ast_sip_location_update_for(AST_SIP_SELF, (aor), (update), (token))
 
 /* Qualify's result. Any thread. */
@@ -139,7 +146,8 @@ RS_API int ast_sip_contact_observer_register_for(struct ast_sip_module *owner, s
 RS_API void ast_sip_contact_observer_unregister(struct ast_sip_contact_observer *o);
 
 /* Walks all AORs that have contacts, in no order (a snapshot of each). Any thread but the pool's. */
-RS_API void ast_sip_location_each(void (*each)(void *token, struct rs_str aor, const struct ast_sip_contacts *contacts), void *token);
+RS_API void ast_sip_location_each(void (*each)(void *token, struct rs_str aor, const struct ast_sip_contacts *contacts),
+				  void *token);
 
 struct ast_sip_location_stats {
 	uint64_t aors, bindings, commits, changes, failed, pending;

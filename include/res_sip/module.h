@@ -2,9 +2,9 @@
  * What makes a shared object a module of res_sip: one descriptor, found by the loader under a fixed name, and the
  * hidden handle by which the core knows what of a module is still running.
  *
- *   static int load(void) { return ast_sip_register_service(&my_service) ? AST_SIP_MODULE_DECLINE : AST_SIP_MODULE_OK; }
- *   static void unload(void) { ast_sip_unregister_service(&my_service); }
- *   AST_SIP_MODULE(.name = "my_module", .description = "…", .load = load, .unload = unload);
+ *   static int load(void) { return ast_sip_register_service(&my_service) ? AST_SIP_MODULE_DECLINE : AST_SIP_MODULE_OK;
+ * } static void unload(void) { ast_sip_unregister_service(&my_service); } AST_SIP_MODULE(.name = "my_module",
+ * .description = "…", .load = load, .unload = unload);
  */
 #ifndef RES_SIP_MODULE_H
 #define RES_SIP_MODULE_H
@@ -33,18 +33,18 @@ enum {
 };
 
 struct ast_sip_module_info {
-	uint32_t size; /* sizeof(struct ast_sip_module_info) */
-	uint32_t abi;  /* AST_SIP_MODULE_ABI */
-	const char *name;        /* the file's name without .so */
-	const char *description; /* one line */
-	const char *version;     /* of the headers it was built with */
-	int priority;            /* AST_SIP_LOAD_*; 0: AST_SIP_LOAD_DEFAULT */
+	uint32_t size;              /* sizeof(struct ast_sip_module_info) */
+	uint32_t abi;               /* AST_SIP_MODULE_ABI */
+	const char *name;           /* the file's name without .so */
+	const char *description;    /* one line */
+	const char *version;        /* of the headers it was built with */
+	int priority;               /* AST_SIP_LOAD_*; 0: AST_SIP_LOAD_DEFAULT */
 	const char *const *depends; /* NULL-terminated names of modules that must be loaded before it; may be NULL */
 	/* On the loader's thread, one module at a time; may block. Gives an enum ast_sip_module_result. Required. */
 	int (*load)(void);
 	/*
-	 * Takes its services out (what it does not take out itself, the core does). Afterwards the core waits until nothing of the module runs
-	 * or is held, and only then unmaps the code.
+	 * Takes its services out (what it does not take out itself, the core does). Afterwards the core waits until
+	 * nothing of the module runs or is held, and only then unmaps the code.
 	 */
 	void (*unload)(void);
 	/* After a new configuration came into force; may be NULL. 0 or -1. */
@@ -60,14 +60,14 @@ extern struct ast_sip_module *ast_sip_self_ __attribute__((visibility("hidden"))
 #define AST_SIP_SELF ast_sip_self_
 #endif
 
-#define AST_SIP_MODULE(...)                                                                                          \
-	struct ast_sip_module *ast_sip_self_ = NULL;                                                                 \
-	RS_API extern const struct ast_sip_module_info ast_sip_module_info;                                          \
-	const struct ast_sip_module_info ast_sip_module_info = { .size = sizeof(struct ast_sip_module_info),         \
-								 .abi = AST_SIP_MODULE_ABI,                          \
-								 .version = RES_SIP_VERSION,                         \
-								 .self = &ast_sip_self_,                             \
-								 __VA_ARGS__ }
+#define AST_SIP_MODULE(...)                                                                                            \
+	struct ast_sip_module *ast_sip_self_ = NULL;                                                                   \
+	RS_API extern const struct ast_sip_module_info ast_sip_module_info;                                            \
+	const struct ast_sip_module_info ast_sip_module_info = {.size = sizeof(struct ast_sip_module_info),            \
+								.abi = AST_SIP_MODULE_ABI,                             \
+								.version = RES_SIP_VERSION,                            \
+								.self = &ast_sip_self_,                                \
+								__VA_ARGS__}
 
 /* The build of the server gives it; installed headers bring it along. */
 #ifndef RES_SIP_VERSION

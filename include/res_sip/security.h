@@ -1,6 +1,6 @@
 /*
- * The security stream (section 6 of the architecture, section 17 of the reference): one line an event, in the format that fail2ban's stock
- * `asterisk` filter matches. Fields are escaped here; nobody can forge one. Any thread.
+ * The security stream (section 6 of the architecture, section 17 of the reference): one line an event, in the format
+ * that fail2ban's stock `asterisk` filter matches. Fields are escaped here; nobody can forge one. Any thread.
  */
 #ifndef RES_SIP_SECURITY_H
 #define RES_SIP_SECURITY_H
@@ -15,7 +15,8 @@ enum ast_sip_security_event {
 	AST_SIP_SEC_SUCCESSFUL_AUTH,
 	AST_SIP_SEC_REQUEST_NOT_SUPPORTED,
 };
-/* account empty: the From user (InvalidAccountID) or "<unknown>". extra: ACLName or RequestType or the nonce, by event; may be empty. */
+/* account empty: the From user (InvalidAccountID) or "<unknown>". extra: ACLName or RequestType or the nonce, by event;
+ * may be empty. */
 RS_API void ast_sip_security_event(enum ast_sip_security_event event, struct sip_rx_data *rx, struct rs_str account,
 				   struct rs_str extra);
 /* The NOTICE `Request '<METHOD>' from '<From>' failed for '<ip>:<port>' (callid: <id>) - <reason>`. */

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 struct sip_addr {
-	uint8_t family;    /* 0 (none), 4 or 6 */
+	uint8_t family; /* 0 (none), 4 or 6 */
 	uint8_t pad;
 	uint16_t port;     /* host order; 0: none */
 	uint32_t scope_id; /* IPv6 link-local */
@@ -44,7 +44,7 @@ enum sip_transport_type {
 	SIP_TRANSPORT_WSS,
 	SIP_TRANSPORT_N,
 };
-RS_API const char *sip_transport_name(enum sip_transport_type t); /* "UDP", … upper case; "" for none */
+RS_API const char *sip_transport_name(enum sip_transport_type t);           /* "UDP", … upper case; "" for none */
 RS_API enum sip_transport_type sip_transport_from_name(struct rs_str name); /* any case; NONE when unknown */
 RS_API bool sip_transport_is_reliable(enum sip_transport_type t);
 RS_API bool sip_transport_is_secure(enum sip_transport_type t);

@@ -11,29 +11,30 @@
 
 /* The grammars that headers have. */
 enum sip_hdr_shape {
-	SIP_SHAPE_TEXT,         /* sip_text: anything (Subject, Organization, User-Agent, Server, …) */
-	SIP_SHAPE_NUMBER,       /* sip_number: 1*DIGIT below 2**32, optional comment and params (Expires, Max-Forwards,
-	                           RSeq, Min-SE, Session-Expires, Retry-After, Content-Length, Min-Expires, …) */
-	SIP_SHAPE_CSEQ,         /* sip_cseq; also RAck (with num2) */
-	SIP_SHAPE_VIA,          /* sip_via, comma list */
-	SIP_SHAPE_NAME_ADDR,    /* sip_name_addr: name-addr / addr-spec with params (From, To, Contact, Route, …) */
-	SIP_SHAPE_TOKEN,        /* sip_token_params: token *(;param) (Event, Supported, Allow, Reason, Replaces, Accept, …) */
-	SIP_SHAPE_AUTH,         /* sip_auth: scheme and comma-separated parameters */
-	SIP_SHAPE_AUTH_PARAMS,  /* sip_auth without scheme (Authentication-Info) */
-	SIP_SHAPE_URI_PARAMS,   /* sip_name_addr with <absoluteURI> only (Alert-Info, Call-Info, Error-Info) */
-	SIP_SHAPE_DATE,         /* sip_date */
-	SIP_SHAPE_WARNING,      /* sip_warning, comma list */
-	SIP_SHAPE_TIMESTAMP,    /* sip_timestamp */
-	SIP_SHAPE_CALL_ID,      /* sip_text checked as word[@word] (Call-ID, In-Reply-To as list) */
+	SIP_SHAPE_TEXT,      /* sip_text: anything (Subject, Organization, User-Agent, Server, …) */
+	SIP_SHAPE_NUMBER,    /* sip_number: 1*DIGIT below 2**32, optional comment and params (Expires, Max-Forwards,
+				RSeq, Min-SE, Session-Expires, Retry-After, Content-Length, Min-Expires, …) */
+	SIP_SHAPE_CSEQ,      /* sip_cseq; also RAck (with num2) */
+	SIP_SHAPE_VIA,       /* sip_via, comma list */
+	SIP_SHAPE_NAME_ADDR, /* sip_name_addr: name-addr / addr-spec with params (From, To, Contact, Route, …) */
+	SIP_SHAPE_TOKEN, /* sip_token_params: token *(;param) (Event, Supported, Allow, Reason, Replaces, Accept, …) */
+	SIP_SHAPE_AUTH,  /* sip_auth: scheme and comma-separated parameters */
+	SIP_SHAPE_AUTH_PARAMS, /* sip_auth without scheme (Authentication-Info) */
+	SIP_SHAPE_URI_PARAMS,  /* sip_name_addr with <absoluteURI> only (Alert-Info, Call-Info, Error-Info) */
+	SIP_SHAPE_DATE,        /* sip_date */
+	SIP_SHAPE_WARNING,     /* sip_warning, comma list */
+	SIP_SHAPE_TIMESTAMP,   /* sip_timestamp */
+	SIP_SHAPE_CALL_ID,     /* sip_text checked as word[@word] (Call-ID, In-Reply-To as list) */
 };
 
-#define SIP_HDR_ONCE 1u   /* a second line with another value makes the message bad */
-#define SIP_HDR_LIST 2u   /* several values a line, separated by commas */
+#define SIP_HDR_ONCE 1u /* a second line with another value makes the message bad */
+#define SIP_HDR_LIST 2u /* several values a line, separated by commas */
 
 /*
- * X(id, "Name", "compact or empty", shape, flags). The order is alphabetical; SIP_HDR_OTHER (0) stands for every name that is
- * not here.
+ * X(id, "Name", "compact or empty", shape, flags). The order is alphabetical; SIP_HDR_OTHER (0) stands for every name
+ * that is not here.
  */
+/* clang-format off */
 #define SIP_HDR_TABLE(X)                                                                                             \
 	X(ACCEPT, "Accept", "", TOKEN, SIP_HDR_LIST)                                                                 \
 	X(ACCEPT_CONTACT, "Accept-Contact", "a", TOKEN, SIP_HDR_LIST)                                                \
@@ -107,6 +108,8 @@ enum sip_hdr_shape {
 	X(WARNING, "Warning", "", WARNING, SIP_HDR_LIST)                                                             \
 	X(WWW_AUTHENTICATE, "WWW-Authenticate", "", AUTH, 0)
 
+/* clang-format on */
+
 enum sip_hdr_id {
 	SIP_HDR_OTHER,
 #define SIP_HDR_X(id, name, compact, shape, flags) SIP_HDR_##id,
@@ -115,7 +118,8 @@ enum sip_hdr_id {
 		SIP_HDR_N
 };
 
-RS_API enum sip_hdr_id sip_hdr_from_name(struct rs_str name); /* full or compact, any case; length and name are compared */
+RS_API enum sip_hdr_id
+sip_hdr_from_name(struct rs_str name); /* full or compact, any case; length and name are compared */
 RS_API struct rs_str sip_hdr_name(enum sip_hdr_id id);
 RS_API struct rs_str sip_hdr_compact(enum sip_hdr_id id); /* empty when it has none */
 RS_API enum sip_hdr_shape sip_hdr_shape(enum sip_hdr_id id);
@@ -142,9 +146,9 @@ struct sip_name_addr {
 	struct rs_str display; /* without quotes, escapes as written; p NULL: none */
 	struct sip_uri uri;
 	struct sip_params params; /* header parameters */
-	struct rs_str tag;     /* p NULL: none */
-	bool brackets;         /* <> stood around the URI */
-	bool star;             /* Contact: * */
+	struct rs_str tag;        /* p NULL: none */
+	bool brackets;            /* <> stood around the URI */
+	bool star;                /* Contact: * */
 };
 
 struct sip_via {
@@ -152,12 +156,12 @@ struct sip_via {
 	struct rs_str protocol;  /* "SIP/2.0" */
 	struct rs_str transport; /* as written */
 	enum sip_transport_type type;
-	struct rs_str host;      /* IPv6 with its brackets */
-	uint16_t port;           /* 0: none written */
+	struct rs_str host; /* IPv6 with its brackets */
+	uint16_t port;      /* 0: none written */
 	struct sip_params params;
 	struct rs_str branch, received, maddr; /* p NULL: none */
-	uint16_t rport;          /* its value, when it has one */
-	bool has_rport;          /* ;rport is there, with or without a value */
+	uint16_t rport;                        /* its value, when it has one */
+	bool has_rport;                        /* ;rport is there, with or without a value */
 };
 
 struct sip_token_params {
@@ -198,7 +202,7 @@ struct sip_warning {
 };
 
 struct sip_timestamp {
-	uint64_t us;       /* its value in microseconds, saturated */
+	uint64_t us; /* its value in microseconds, saturated */
 	uint64_t delay_us;
 };
 

@@ -11,8 +11,8 @@
 enum sip_module_priority {
 	SIP_PRIORITY_LOGGER = 0,
 	SIP_PRIORITY_ACL = 1,
-	SIP_PRIORITY_FILTER = 8,        /* the core: what 400, 416, 420 and 505 answer */
-	SIP_PRIORITY_IDENTIFY = 13,     /* the core: after it sip_rx has its endpoint */
+	SIP_PRIORITY_FILTER = 8,    /* the core: what 400, 416, 420 and 505 answer */
+	SIP_PRIORITY_IDENTIFY = 13, /* the core: after it sip_rx has its endpoint */
 	SIP_PRIORITY_NAT = 14,
 	SIP_PRIORITY_MAINTENANCE = 61,
 	SIP_PRIORITY_AUTHENTICATE = 62, /* the core */

@@ -14,14 +14,14 @@
 #include "sip/uri.h"
 
 /* Limits, each with the attack it stops; sip_msg_limits changes them at start-up. */
-#define SIP_MAX_MSG 65535      /* bytes of one message: memory held for one sender */
-#define SIP_MAX_HDRS 512       /* header lines: index memory and quadratic searches */
-#define SIP_MAX_LINE 16384     /* bytes of one unfolded header line */
-#define SIP_MAX_VALUES 128     /* comma-separated values of one header: typed memory */
-#define SIP_MAX_PARAMS 64      /* parameters of one value */
-#define SIP_MAX_URI 4096       /* bytes of a URI */
-#define SIP_MAX_PARTS 32       /* parts of a multipart body */
-#define SIP_MAX_ARENA 262144   /* bytes of typed values of one message beyond its first block */
+#define SIP_MAX_MSG    65535  /* bytes of one message: memory held for one sender */
+#define SIP_MAX_HDRS   512    /* header lines: index memory and quadratic searches */
+#define SIP_MAX_LINE   16384  /* bytes of one unfolded header line */
+#define SIP_MAX_VALUES 128    /* comma-separated values of one header: typed memory */
+#define SIP_MAX_PARAMS 64     /* parameters of one value */
+#define SIP_MAX_URI    4096   /* bytes of a URI */
+#define SIP_MAX_PARTS  32     /* parts of a multipart body */
+#define SIP_MAX_ARENA  262144 /* bytes of typed values of one message beyond its first block */
 
 struct sip_msg_limits {
 	uint32_t msg, hdrs, line, values, params, uri, parts;
@@ -52,13 +52,14 @@ RS_API struct rs_str sip_method_name(enum sip_method m);
 
 /* One header line of the index. */
 struct sip_hdr {
-	enum sip_hdr_id id;       /* SIP_HDR_OTHER for a name that the table does not know */
-	struct rs_str name;       /* as written */
-	struct rs_str value;      /* as written, trimmed; a folded value still contains its line breaks */
-	struct rs_str line;       /* the whole line(s), CRLF included: what forwarding copies */
+	enum sip_hdr_id id;  /* SIP_HDR_OTHER for a name that the table does not know */
+	struct rs_str name;  /* as written */
+	struct rs_str value; /* as written, trimmed; a folded value still contains its line breaks */
+	struct rs_str line;  /* the whole line(s), CRLF included: what forwarding copies */
 };
 
-enum sip_msg_flaw { /* what made a message unacceptable; the first found */
+/* what made a message unacceptable; the first found */
+enum sip_msg_flaw {
 	SIP_FLAW_NONE,
 	SIP_FLAW_START_LINE,  /* 400 */
 	SIP_FLAW_VERSION,     /* 505 */
@@ -68,8 +69,8 @@ enum sip_msg_flaw { /* what made a message unacceptable; the first found */
 	SIP_FLAW_DUPLICATE,   /* a header that may stand once stands twice with different values: 400 */
 	SIP_FLAW_VALUE,       /* a header that every message needs has a bad value (which: flaw_header): 400 */
 	SIP_FLAW_CSEQ_METHOD, /* CSeq names another method: 400 (501 when the method is unknown to us) */
-	SIP_FLAW_LENGTH,      /* Content-Length bad, negative, contradictory or past the datagram: 400; a stream is closed */
-	SIP_FLAW_LIMIT,       /* one of the limits above: 414 or 513 (see flaw_status) */
+	SIP_FLAW_LENGTH, /* Content-Length bad, negative, contradictory or past the datagram: 400; a stream is closed */
+	SIP_FLAW_LIMIT,  /* one of the limits above: 414 or 513 (see flaw_status) */
 };
 
 struct sip_msg {
@@ -101,9 +102,9 @@ struct sip_msg {
 
 	enum sip_msg_flaw flaw;
 	enum sip_hdr_id flaw_header;
-	uint16_t flaw_status;   /* the answer that fits: 400, 413, 414, 505, 513, … ; 0: drop (any
-	                           response, any ACK) */
-	const char *flaw_text;  /* static; a reason phrase for it */
+	uint16_t flaw_status;  /* the answer that fits: 400, 413, 414, 505, 513, … ; 0: drop (any
+				  response, any ACK) */
+	const char *flaw_text; /* static; a reason phrase for it */
 
 	_Atomic(void *) typed[SIP_HDR_N]; /* private: published by compare-and-swap */
 	_Atomic(void *) typed_extra;      /* private: Request-URI, multipart */
@@ -120,11 +121,11 @@ enum sip_parse_result {
  * stay). bytes must stay where they are as long as msg is used. *consumed (may be NULL) tells where the next message of
  * a stream starts. DONE with msg->flaw set: the message can be answered or dropped, by flaw_status, but not processed.
  * It is answered along sip_msg_top_via; a request without any Via, but with From, To and Call-ID, is DONE too
- * (flaw_header Via unless another flaw came first) and can be answered to its source only. hdrs is allocated from arena.
- * Leading CRLFs are skipped. Only CRLF ends a line: a bare CR or LF in the header section is a flaw.
+ * (flaw_header Via unless another flaw came first) and can be answered to its source only. hdrs is allocated from
+ * arena. Leading CRLFs are skipped. Only CRLF ends a line: a bare CR or LF in the header section is a flaw.
  */
-RS_API enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena, struct rs_str bytes, bool stream,
-					   size_t *consumed);
+RS_API enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena, struct rs_str bytes,
+					   bool stream, size_t *consumed);
 
 /*
  * The full check of a message before any service sees it: the grammar of the Request-URI, Via, From, To, Contact, Route
@@ -135,11 +136,12 @@ RS_API enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena 
 RS_API int sip_msg_check(struct sip_msg *msg);
 
 /*
- * Framing only, for streams: the bytes of the first message in bytes, from start line to the end of its body. DONE: *length is set.
- * PARTIAL: *need holds how many bytes at least must be there before asking again makes sense. BAD: framing is lost (contradictory or bad
- * Content-Length, a header section past the limits): *length covers what may be answered with 400 before closing.
- * from: what the last call found (start with 0 for each message; opaque, not an offset), so that a slow sender costs linear
- * work. A missing Content-Length counts as 0. Leading CRLFs count to the message. BAD with *length 0: this is not SIP at all.
+ * Framing only, for streams: the bytes of the first message in bytes, from start line to the end of its body. DONE:
+ * *length is set. PARTIAL: *need holds how many bytes at least must be there before asking again makes sense. BAD:
+ * framing is lost (contradictory or bad Content-Length, a header section past the limits): *length covers what may be
+ * answered with 400 before closing. from: what the last call found (start with 0 for each message; opaque, not an
+ * offset), so that a slow sender costs linear work. A missing Content-Length counts as 0. Leading CRLFs count to the
+ * message. BAD with *length 0: this is not SIP at all.
  */
 RS_API enum sip_parse_result sip_msg_frame(struct rs_str bytes, size_t *from, size_t *length, size_t *need);
 
@@ -161,9 +163,9 @@ RS_API struct rs_str sip_msg_unfold(struct sip_msg *msg, struct rs_str value);
 
 /*
  * The typed values of a header: all lines, all comma-separated values, in order. NULL when there is none, or when any
- * line of it breaks the grammar (*bad, may be NULL, tells which; lack of memory counts as bad). A token list whose lines
- * are all empty is there with n 0. The result belongs to the message. Each value's
- * type is that of the header's shape (sip/hdr.h).
+ * line of it breaks the grammar (*bad, may be NULL, tells which; lack of memory counts as bad). A token list whose
+ * lines are all empty is there with n 0. The result belongs to the message. Each value's type is that of the header's
+ * shape (sip/hdr.h).
  */
 RS_API const struct sip_hdr_values *sip_msg_values(struct sip_msg *msg, enum sip_hdr_id id, bool *bad);
 
@@ -187,13 +189,13 @@ RS_API const struct sip_uri *sip_msg_ruri(struct sip_msg *msg);
 /* ---- bodies ---- */
 
 struct sip_body_part {
-	struct rs_str headers; /* raw */
+	struct rs_str headers;                                       /* raw */
 	struct rs_str content_type, content_disposition, content_id; /* values; empty when absent */
 	struct rs_str body;
 };
 /*
- * The parts of a multipart body (RFC 2046, RFC 5621): -1 when the body is no well-formed multipart (no boundary, no end); else the
- * number of parts, with *parts owned by the message. A body of another type is one part.
+ * The parts of a multipart body (RFC 2046, RFC 5621): -1 when the body is no well-formed multipart (no boundary, no
+ * end); else the number of parts, with *parts owned by the message. A body of another type is one part.
  */
 RS_API int sip_msg_parts(struct sip_msg *msg, const struct sip_body_part **parts);
 

@@ -120,8 +120,8 @@ void rs_poll_remove(struct rs_poll *p, void (*done)(struct rs_poll *p));
 /*
  * What a pool thread collects to do at once when it has run what it had ready (the transport's batches of datagrams):
  * the flush hook is called then. A task that blocks must not keep it lying there, so whoever collects says so
- * with rs_flush_pending(true), and the monitor calls the rescue hook with the slot of a thread that has been in one task
- * for about 10 ms; it runs on the monitor's thread, beside the task. One hook of each kind.
+ * with rs_flush_pending(true), and the monitor calls the rescue hook with the slot of a thread that has been in one
+ * task for about 10 ms; it runs on the monitor's thread, beside the task. One hook of each kind.
  */
 void rs_taskpool_set_flush_hook(void (*hook)(void));
 void rs_taskpool_set_rescue_hook(void (*hook)(unsigned slot));

@@ -1,6 +1,7 @@
 /*
  * The stack as its parts and the core see it: one instance a process, made at start-up. The transports call up into
- * the transaction layer with each received message; the transaction layer calls up into the transaction user (the core).
+ * the transaction layer with each received message; the transaction layer calls up into the transaction user (the
+ * core).
  */
 #ifndef SIP_STACK_H
 #define SIP_STACK_H
@@ -16,7 +17,8 @@ struct sip_names_ops {
 	void (*stop)(void *token);
 	/* A and/or AAAA of host; addrs with port 0, in order of preference. n 0: error is ENOENT, ETIMEDOUT, EIO. */
 	void (*query)(void *token, const char *host, bool want4, bool want6,
-		      void (*done)(void *query_token, int error, const struct sip_addr *addrs, unsigned n), void *query_token);
+		      void (*done)(void *query_token, int error, const struct sip_addr *addrs, unsigned n),
+		      void *query_token);
 };
 extern const struct sip_names_ops sip_names_unbound; /* libunbound: resolv.conf and hosts read */
 
@@ -31,17 +33,18 @@ struct sip_stack_config {
 	int64_t t1_us, t2_us, t4_us; /* 0: 500 ms, 4 s, 5 s */
 	int64_t timer_b_us;          /* 0: 64*T1; also F, H, D (unreliable), J, L, M as RFC 3261 and 6026 derive them */
 	bool disable_rport, compact_headers;
-	struct rs_str server_name;   /* Server and User-Agent; empty: none. Copied */
+	struct rs_str server_name; /* Server and User-Agent; empty: none. Copied */
 
 	/* Limits; 0: the default. */
-	uint32_t max_transactions;      /* 2,000,000: memory; past it new requests get 503 */
-	uint32_t max_connections;       /* 20,000 */
+	uint32_t max_transactions;         /* 2,000,000: memory; past it new requests get 503 */
+	uint32_t max_connections;          /* 20,000 */
 	uint32_t max_connections_per_peer; /* 1,000 (an address, IPv6: a /64); trusted peers are exempt */
-	uint32_t stream_idle_s;         /* 3600: a connection without traffic */
-	uint32_t stream_half_open_s;    /* 32: connected, but no whole message yet; or half a message waiting that long */
-	uint32_t stream_send_queue;     /* 1 MiB: bytes waiting for a slow reader, then it is closed */
-	uint32_t retry_after_s;         /* 5: of the 503 that sheds load, and up to 10 s more at random */
-	uint32_t keep_alive_interval_s; /* CRLF CRLF on every open stream connection that often (RFC 5626 3.5.1); 0: off */
+	uint32_t stream_idle_s;            /* 3600: a connection without traffic */
+	uint32_t stream_half_open_s; /* 32: connected, but no whole message yet; or half a message waiting that long */
+	uint32_t stream_send_queue;  /* 1 MiB: bytes waiting for a slow reader, then it is closed */
+	uint32_t retry_after_s;      /* 5: of the 503 that sheds load, and up to 10 s more at random */
+	uint32_t keep_alive_interval_s; /* CRLF CRLF on every open stream connection that often (RFC 5626 3.5.1); 0: off
+					 */
 	unsigned readers;               /* SO_REUSEPORT sockets a UDP listener; 0: one a core */
 	bool (*peer_trusted)(const struct sip_addr *peer); /* may be NULL */
 
@@ -49,7 +52,8 @@ struct sip_stack_config {
 	 * Load shedding, asked before the parse for what is a new request by its first line and To tag; any thread,
 	 * must be cheap. NULL: everything is admitted.
 	 */
-	enum sip_admission (*admit)(struct sip_msg_class cls, enum sip_transport_type type, const struct sip_addr *peer);
+	enum sip_admission (*admit)(struct sip_msg_class cls, enum sip_transport_type type,
+				    const struct sip_addr *peer);
 	/* The answer over UDP to an unverified source must pass this (amplification); NULL: all pass. */
 	bool (*answer_allowed)(const struct sip_addr *peer, size_t question, size_t answer);
 
@@ -80,26 +84,28 @@ int sip_listener_close(struct rs_str name, bool connections);
 
 /* ---- between the transports and the transaction layer ---- */
 
-/* transport → transaction: one received message; flaw may be set (the transaction layer answers or drops it). Takes over
- * the reference. On a pool thread; pushes with rs_push_batched (the transport flushes after re-arming). */
+/* transport → transaction: one received message; flaw may be set (the transaction layer answers or drops it). Takes
+ * over the reference. On a pool thread; pushes with rs_push_batched (the transport flushes after re-arming). */
 void sip_transaction_receive(struct sip_rx_data *rx);
 /* transaction → transport: seals tx (via_branch: the branch of the Via of our own, requests only) and sends it to its
- * target. result (may be NULL) runs as a task on serializer when the send failed or the connection died with the message unsent: error is an errno; it is
- * not called on success. The bytes are copied or referenced: tx may be unreferenced at once. Any thread.
- * 0: taken over (result may still be called later); -1: failed at once, errno tells why and result will not be called. */
+ * target. result (may be NULL) runs as a task on serializer when the send failed or the connection died with the
+ * message unsent: error is an errno; it is not called on success. The bytes are copied or referenced: tx may be
+ * unreferenced at once. Any thread. 0: taken over (result may still be called later); -1: failed at once, errno tells
+ * why and result will not be called. */
 struct sip_send_result {
-	struct rs_task task; /* private */
+	struct rs_task task;     /* private */
 	_Atomic uint32_t queued; /* private; 0 at the start */
 	struct rs_serializer *serializer;
 	void (*failed)(struct sip_send_result *r);
 	int error;
-	void (*hold)(struct sip_send_result *r, bool on); /* reference on the owner while the transport may still call; may be NULL */
+	void (*hold)(struct sip_send_result *r,
+		     bool on); /* reference on the owner while the transport may still call; may be NULL */
 };
 int sip_transport_send(struct sip_tx_data *tx, struct sip_send_result *result);
 /* Sends the sealed bytes again (a retransmission): requests to the same target, responses by the same way. */
 int sip_transport_resend(struct sip_tx_data *tx, struct sip_send_result *result);
-/* Fills the target of a response by RFC 3261 section 18.2.2 and RFC 3581 from the request it answers (source, received, rport, maddr, the
- * connection it came on, else the sent-by). */
+/* Fills the target of a response by RFC 3261 section 18.2.2 and RFC 3581 from the request it answers (source, received,
+ * rport, maddr, the connection it came on, else the sent-by). */
 void sip_transport_response_target(struct sip_rx_data *request, struct sip_target *out);
 
 int sip_transport_start(void);
@@ -110,7 +116,8 @@ int sip_resolver_start(void);
 void sip_resolver_stop(void);
 
 /* private parts of rx_data that the layers share */
-struct sip_rx_data *sip_rx_new(struct rs_str bytes_to_copy); /* for tests and the resolver of stored messages; parsed by the caller */
+struct sip_rx_data *
+sip_rx_new(struct rs_str bytes_to_copy); /* for tests and the resolver of stored messages; parsed by the caller */
 void sip_rx_set_tsx(struct sip_rx_data *rx, struct sip_tsx *tsx); /* not referenced */
 /* The task that takes rx to a serializer, embedded in it so that the hand-over cannot fail. One way at a time: free
  * again once its run was called. */
@@ -119,8 +126,8 @@ struct sip_rx_data *sip_rx_from_task(struct rs_task *task);
 
 /*
  * What the core sets to know which module something of the stack belongs to: delta is +1 when a transaction user,
- * hooks or a client transaction is taken, -1 when it is given back; what and name are static. Never called for a NULL module. Any
- * thread, no lock held. Set before the stack starts; does nothing by default.
+ * hooks or a client transaction is taken, -1 when it is given back; what and name are static. Never called for a NULL
+ * module. Any thread, no lock held. Set before the stack starts; does nothing by default.
  */
 extern void (*sip_module_hold)(void *module, int delta, const char *what, const char *name);
 

@@ -12,6 +12,7 @@
 
 /* What happens to a machine. Timers have the letters of RFC 3261 table 4 and RFC 6026; TRYING is the 200 ms of 17.2.1
  * or the delay of RFC 4320, CANCEL the 64*T1 of 9.1, DEADLINE the user's own. */
+/* clang-format off */
 #define TSX_EVENTS(X)                                                                                                  \
 	X(START)                                                                                                       \
 	X(REQUEST)                                                                                                     \
@@ -19,6 +20,7 @@
 		X(TRANSPORT_ERROR) X(TERMINATE) X(TIMER_A) X(TIMER_B) X(TIMER_D) X(TIMER_E) X(TIMER_F) X(TIMER_G)      \
 			X(TIMER_H) X(TIMER_I) X(TIMER_K) X(TIMER_L) X(TIMER_M) X(TIMER_TRYING) X(TIMER_CANCEL)         \
 				X(TIMER_DEADLINE)
+/* clang-format on */
 enum tsx_event {
 #define TSX_EVENT_X(e) TSX_##e,
 	TSX_EVENTS(TSX_EVENT_X)

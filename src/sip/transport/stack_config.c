@@ -13,7 +13,7 @@
 #define MAX_CONNECTIONS          20000   /* a flood of connections takes every descriptor */
 #define MAX_CONNECTIONS_PER_PEER 1000    /* one peer takes them all */
 #define STREAM_IDLE_S            3600    /* connections that are left open */
-#define RETRY_AFTER_S 5
+#define RETRY_AFTER_S            5
 #define STREAM_HALF_OPEN_S       32      /* connections that say nothing, messages that never end */
 #define STREAM_SEND_QUEUE        1048576 /* a reader that never reads */
 

@@ -22,8 +22,8 @@ const char *module_folder(void);
 const char *notes(void);
 void notes_reset(void);
 RS_API void test_note(const char *what, const char *name);
-RS_API extern bool test_forget_work; /* test_worker shall not give its work back */
-RS_API extern struct ast_sip_work *test_left; /* what test_worker left behind then */
+RS_API extern bool test_forget_work;            /* test_worker shall not give its work back */
+RS_API extern struct ast_sip_work *test_left;   /* what test_worker left behind then */
 RS_API extern struct ast_sip_module *test_self; /* the handle of the module that was loaded last */
 
 /* modules.conf of n lines, without autoload; each line of the file "modules.conf", from 1. */

@@ -23,7 +23,7 @@ static bool prefix_matches(const struct ast_sip_match *m, const struct sip_addr 
 	}
 	whole = bits / 8;
 	rest = bits % 8;
-	if (rule.family != a->family || (rule.port && rule.port != a->port) || memcmp(rule.ip, a->ip, whole))
+	if (rule.family != a->family || (rule.port && rule.port != a->port) || memcmp(rule.ip, a->ip, whole) != 0)
 		return false;
 	return !rest || !((rule.ip[whole] ^ a->ip[whole]) & (uint8_t)(0xff << (8 - rest)));
 }

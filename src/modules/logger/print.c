@@ -18,7 +18,9 @@ static char *skip_blanks(char *p)
 
 static bool is_name(const char *line, const char *name, size_t len)
 {
-	return strncasecmp(line, name, len) == 0 && strchr(": \t.", line[len]) && line[len];
+	const char *end = line + strcspn(line, ": \t.");
+
+	return *end && (size_t)(end - line) == len && strncasecmp(line, name, len) == 0;
 }
 
 /* The credentials' header that line begins, and where its value is; a header goes on in lines that begin blank. */

@@ -18,9 +18,11 @@
 
 #define PHONES 3
 #define ROUNDS 150
+#define BURSTS 100
+#define BURST  64 /* requests sent without waiting, so that many neighbours in a chain end at once */
 
 static struct sip_addr server;
-static _Atomic unsigned options, invites, cancels, acks, responses, ends, terminated;
+static _Atomic unsigned options, infos, invites, cancels, acks, responses, ends, terminated;
 static _Atomic int holds;
 
 static void on_response(struct sip_tsx *tsx, struct sip_rx_data *rx, void *token)
@@ -102,6 +104,10 @@ static void on_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 		sip_tsx_respond(tsx, sip_tx_response(rx, 200, RS_STR_NULL));
 		ask_back(sip_rx_source(rx));
 		return;
+	case SIP_METHOD_INFO:
+		atomic_fetch_add(&infos, 1);
+		sip_tsx_respond(tsx, sip_tx_response(rx, 200, RS_STR_NULL));
+		return;
 	default:
 		sip_tsx_respond_stateless(tsx, sip_tx_response(rx, 401, RS_STR_NULL));
 	}
@@ -176,6 +182,43 @@ static void listen_for(struct phone *p, const char *branch, const char *start, c
 	}
 }
 
+/* Sends what is not answered yet. */
+static void burst_send(struct phone *p, int round, uint64_t answered)
+{
+	char branch[40];
+
+	for (int i = 0; i < BURST; i++) {
+		if (answered >> i & 1)
+			continue;
+		snprintf(branch, sizeof(branch), "b%d.%d.", round, i);
+		transmit(p, "INFO", branch, 1);
+	}
+}
+
+static void burst(struct phone *p, int round)
+{
+	uint64_t answered = 0;
+
+	burst_send(p, round, answered);
+	while (~answered) {
+		char text[3000];
+		const char *branch;
+		ssize_t n = recv(p->fd, text, sizeof(text) - 1, 0);
+		int of, i;
+
+		if (n <= 0) {
+			burst_send(p, round, answered);
+			continue;
+		}
+		text[n] = '\0';
+		branch = strstr(text, "branch=z9hG4bKb");
+		if (!strncmp(text, "MESSAGE", 7))
+			reply(p, text);
+		else if (branch && sscanf(branch, "branch=z9hG4bKb%d.%d.", &of, &i) == 2 && of == round)
+			answered |= UINT64_C(1) << i;
+	}
+}
+
 static void *run(void *arg)
 {
 	struct phone *p = arg;
@@ -197,6 +240,8 @@ static void *run(void *arg)
 		snprintf(branch, sizeof(branch), "a%dx", i);
 		transmit(p, "ACK", branch, 1);
 	}
+	for (int i = 0; i < BURSTS; i++)
+		burst(p, i);
 	return NULL;
 }
 
@@ -240,6 +285,7 @@ static void everything_is_heard_once_and_nothing_is_left(void **state)
 	sip_tsx_stats(&stats);
 	/* A retransmission is never a second request: the machines absorb it, whichever thread reads it. */
 	assert_int_equal(options, PHONES * ROUNDS);
+	assert_int_equal(infos, PHONES * BURSTS * BURST);
 	assert_int_equal(invites, PHONES * ROUNDS);
 	assert_int_equal(cancels, PHONES * ROUNDS);
 	assert_true(stats.absorbed > 0);

@@ -3,6 +3,7 @@
 #include "sim_flow.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,11 @@ void *sim_shared(size_t size)
 
 static _Noreturn void child(uint64_t seed, void (*fn)(uint64_t seed, void *arg), void *arg)
 {
+	static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+	/* cmocka's handlers would go on with the parent's tests in here. */
+	for (unsigned i = 0; i < RS_ARRAY_SIZE(fatal); i++)
+		signal(fatal[i], SIG_DFL);
 	in_child = true;
 	alarm(CHILD_SECONDS);
 	fn(seed, arg);

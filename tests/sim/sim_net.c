@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 struct sim_net sim_net;
+const struct sim_net_watch *net_watch;
 
 #define FIRST_PORT 32768
 
@@ -43,6 +44,7 @@ struct sip_addr net_addr(const char *text)
 void sim_net_start(uint64_t seed)
 {
 	sim_net = (struct sim_net){.next_port = FIRST_PORT};
+	net_watch = NULL;
 	sim_rng_init(&sim_net.rng, seed, SIM_STREAM_NET);
 	default_link = (struct sim_link){.delay_min = 100, .delay_max = 2000, .reorder_us = 50000};
 }
@@ -57,6 +59,11 @@ void sim_net_stop(void)
 		links = e->next;
 		free(e);
 	}
+}
+
+void sim_net_set_watch(const struct sim_net_watch *watch)
+{
+	net_watch = watch;
 }
 
 unsigned sim_net_open_sockets(void)

@@ -51,6 +51,17 @@ void sim_net_cut(const char *a, const char *b, bool cut);
 /* The server's network; the token is NULL. */
 extern const struct sip_net_ops sim_net_ops;
 
+/*
+ * Hears of everything that passes between the server's sockets and the network: a whole datagram, or the next bytes of
+ * a stream (which is named by its two addresses until closed). One at a time; NULL: nobody. sim_net_start clears it.
+ */
+struct sim_net_watch {
+	void (*sent)(bool stream, const struct sip_addr *server, const struct sip_addr *peer, struct rs_str bytes);
+	void (*received)(bool stream, const struct sip_addr *server, const struct sip_addr *peer, struct rs_str bytes);
+	void (*closed)(const struct sip_addr *server, const struct sip_addr *peer); /* by the server */
+};
+void sim_net_set_watch(const struct sim_net_watch *watch);
+
 /* ---- the phones' side ---- */
 
 struct sim_peer;
@@ -76,6 +87,8 @@ const struct sip_addr *sim_peer_address(const struct sim_peer *p);
 /* A datagram. bytes are copied. */
 void sim_peer_send(struct sim_peer *p, const struct sip_addr *to, struct rs_str bytes);
 void sim_peer_send_to(struct sim_peer *p, const char *to, struct rs_str bytes);
+/* A datagram with a source that is not the sender's. */
+void sim_net_spoof(const char *from, const char *to, struct rs_str bytes);
 /* On a stream. A peer is not slowed by the server's window. */
 void sim_peer_write(struct sim_peer *p, struct rs_str bytes);
 /* No more will be sent (half-close); receiving goes on. */

@@ -94,6 +94,7 @@ struct sim_net {
 	uint16_t next_port;
 };
 extern struct sim_net sim_net;
+extern const struct sim_net_watch *net_watch; /* may be NULL */
 
 /* sim_net.c */
 struct sip_addr net_addr(const char *text);
@@ -142,6 +143,8 @@ int stream_connect(void *net, const struct sip_sock_opts *opts, const struct sip
 int stream_connect_result(struct sip_sock *s);
 ssize_t stream_read(struct sip_sock *s, void *buf, size_t n);
 ssize_t stream_write(struct sip_sock *s, const struct iovec *iov, unsigned n);
+/* The other end's address. */
+const struct sip_addr *stream_peer(const struct net_sock *s);
 /* A connection that came in for listener: a stream socket that waits to be accepted. */
 bool stream_has_room(const struct net_sock *listener);
 void stream_offer(struct net_sock *listener, struct tcp_end *end);

@@ -173,6 +173,14 @@ void sim_peer_send_to(struct sim_peer *p, const char *to, struct rs_str bytes)
 	sim_peer_send(p, &a, bytes);
 }
 
+void sim_net_spoof(const char *from, const char *to, struct rs_str bytes)
+{
+	struct sip_addr a = net_addr(from), b = net_addr(to);
+	const struct iovec iov = {(void *)bytes.p, bytes.len};
+
+	udp_transmit(&a, &b, &iov, 1);
+}
+
 void sim_peer_write(struct sim_peer *p, struct rs_str bytes)
 {
 	if (p->end->error)

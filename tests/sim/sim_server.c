@@ -1,5 +1,6 @@
 /* The whole server in a simulation, see sim_server.h. */
 #include "sim_server.h"
+#include "sim_watch.h"
 
 #include "base/log.h"
 #include "core/core.h"
@@ -52,6 +53,16 @@ void sim_server_forget(void)
 	rmdir(dir);
 }
 
+/* Disks that fail make errors, which a run that passes need not print: they stand in the call flow. */
+static void log_line(void *token, enum rs_log_level level, struct rs_str line)
+{
+	(void)token;
+	if (getenv("SIM_LOG"))
+		fprintf(stderr, "%.*s\n", RS_FMT(line));
+	else if (level == RS_LOG_ERROR)
+		sim_flow_note("%.*s", RS_FMT(line));
+}
+
 void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_us)
 {
 	struct ast_sip_core_options options = {.conf_dir = dir,
@@ -65,6 +76,8 @@ void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_u
 	struct ast_sip_conf_errors errors = {0};
 
 	sim_env_start(&(struct sim_config){.seed = seed, .no_pool = true, .stall = 50, .stall_us = 20 * SIM_MS});
+	rs_log_set_sink(log_line, NULL);
+	sim_watch_start();
 	sim_clock_jump_wall(wall_later_us);
 	sim_disk_register(disk);
 	if (ast_sip_core_start(&options, &errors))
@@ -90,6 +103,8 @@ void sim_server_stop(void)
 	ast_sip_location_stats(&location);
 	sim_check_int(location.pending, 0);
 	ast_sip_core_stop(1000);
+	sim_watch_stop();
+	rs_log_set_sink(NULL, NULL);
 	sim_check_int(sim_net_open_sockets(), 0);
 	sim_env_stop();
 	sim_disk_unregister();

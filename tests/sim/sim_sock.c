@@ -148,8 +148,11 @@ static void sock_close(struct sip_sock *base)
 	s->closing = true;
 	if (s->kind == SOCK_LISTENER)
 		drop_waiting(s);
-	if (s->kind == SOCK_STREAM_END)
+	if (s->kind == SOCK_STREAM_END) {
+		if (net_watch)
+			net_watch->closed(&s->addr, stream_peer(s));
 		tcp_end_close(s->end, false);
+	}
 	if (!s->task_queued)
 		queue_task(s, "sim socket closed");
 }

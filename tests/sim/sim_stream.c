@@ -10,6 +10,13 @@ static struct net_sock *of(struct sip_sock *s)
 	return rs_container_of(s, struct net_sock, base);
 }
 
+const struct sip_addr *stream_peer(const struct net_sock *s)
+{
+	struct tcp_end *end = s->end->conn->end;
+
+	return &end[s->end == &end[0]].addr;
+}
+
 static void take_keepalive(struct net_sock *s, const struct sip_sock_opts *opts)
 {
 	/* Linux's defaults stand in for what is not given. */
@@ -65,7 +72,7 @@ int stream_accept(struct sip_sock *base, const struct sip_sock_opts *opts, struc
 	s->accept_next = NULL;
 	if (opts)
 		take_keepalive(s, opts);
-	*peer = s->end == &s->end->conn->end[0] ? s->end->conn->end[1].addr : s->end->conn->end[0].addr;
+	*peer = *stream_peer(s);
 	*out = &s->base;
 	return 0;
 }
@@ -111,12 +118,15 @@ int stream_connect_result(struct sip_sock *base)
 
 ssize_t stream_read(struct sip_sock *base, void *buf, size_t n)
 {
-	struct tcp_end *end = of(base)->end;
+	struct net_sock *s = of(base);
+	struct tcp_end *end = s->end;
 	size_t part = n < end->rx_len ? n : end->rx_len;
 
 	/* What came before a reset can still be read. */
 	if (part) {
 		memcpy(buf, end->rx, part);
+		if (net_watch)
+			net_watch->received(true, &s->addr, stream_peer(s), rs_str_n(buf, part));
 		tcp_consume(end, part);
 		return (ssize_t)part;
 	}
@@ -138,6 +148,8 @@ ssize_t stream_write(struct sip_sock *base, const struct iovec *iov, unsigned n)
 		size_t room = tcp_room(s->end);
 		size_t part = iov[i].iov_len < room ? iov[i].iov_len : room;
 
+		if (part && net_watch)
+			net_watch->sent(true, &s->addr, stream_peer(s), rs_str_n(iov[i].iov_base, part));
 		if (part)
 			tcp_push(s->end, iov[i].iov_base, part);
 		done += part;

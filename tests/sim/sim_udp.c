@@ -139,6 +139,8 @@ int udp_recv(struct sip_sock *base, struct sip_dgram *v, unsigned n)
 			s->q_tail = &s->q_head;
 		s->q_len--;
 		fill(&v[got++], d);
+		if (net_watch)
+			net_watch->received(false, &d->to, &d->from, rs_str_n(d->bytes, d->len));
 		free(d);
 	}
 	return got ? (int)got : -EAGAIN;
@@ -150,6 +152,18 @@ static void no_longer_busy(struct sim_event *e)
 
 	s->busy = false;
 	net_sock_poll(s);
+}
+
+static void watch_sent(const struct sip_addr *from, const struct sip_dgram *d)
+{
+	static char whole[UDP_MAX];
+	size_t first = d->len < d->iov[0].iov_len ? d->len : d->iov[0].iov_len;
+
+	if (first)
+		memcpy(whole, d->iov[0].iov_base, first);
+	if (d->len > first)
+		memcpy(whole + first, d->iov[1].iov_base, d->len - first);
+	net_watch->sent(false, from, &d->peer, rs_str_n(whole, d->len));
 }
 
 static int send_one(struct net_sock *s, const struct sip_dgram *d)
@@ -175,6 +189,8 @@ static int send_one(struct net_sock *s, const struct sip_dgram *d)
 		return ENETUNREACH;
 	}
 	from.port = s->addr.port;
+	if (net_watch)
+		watch_sent(&from, d);
 	for (unsigned i = 0; i < 2; i++) {
 		iov[i].iov_base = d->iov[i].iov_base;
 		iov[i].iov_len = d->iov[i].iov_len < left ? d->iov[i].iov_len : left;

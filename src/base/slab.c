@@ -13,7 +13,17 @@
 #endif
 #endif
 
+static struct rs_slab *slabs[SLAB_MAX];
 static uint32_t registered;
+
+int64_t rs_slab_live(void)
+{
+	int64_t live = 0;
+
+	for (uint32_t i = 0; i < registered; i++)
+		live += atomic_load_explicit(&slabs[i]->live, memory_order_relaxed);
+	return live;
+}
 
 #ifdef SLAB_PLAIN
 
@@ -22,6 +32,7 @@ void rs_slab_register(struct rs_slab *slab)
 	if (registered == SLAB_MAX)
 		abort();
 	slab->index = registered++;
+	slabs[slab->index] = slab;
 }
 
 void *rs_slab_alloc(struct rs_slab *slab)
@@ -58,7 +69,6 @@ struct free_list {
 	int32_t live; /* not yet in slab->live */
 };
 
-static struct rs_slab *slabs[SLAB_MAX];
 static _Thread_local struct free_list lists[SLAB_MAX];
 
 void rs_slab_register(struct rs_slab *slab)

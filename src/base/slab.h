@@ -21,6 +21,8 @@ struct rs_slab {
 void rs_slab_register(struct rs_slab *slab);
 void *rs_slab_alloc(struct rs_slab *slab); /* NULL: no memory; not cleared */
 void rs_slab_free(struct rs_slab *slab, void *block);
+/* Blocks of all slabs that are handed out, once every thread that used one has called rs_slab_thread_fini. */
+int64_t rs_slab_live(void);
 /* Gives the calling thread's free blocks back; called when a pool thread ends. */
 void rs_slab_thread_fini(void);
 

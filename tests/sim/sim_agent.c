@@ -15,6 +15,7 @@
 #define EXPIRES_MIN 60
 
 struct sim_agent_stats sim_agent_stats;
+void (*sim_agent_intercept)(struct rs_str request);
 void (*sim_agent_tap)(const struct sim_agent *a, struct rs_str request);
 
 /* Where each MESSAGE went: the branch by which an agent got it. One request makes one branch for a contact. */
@@ -244,6 +245,7 @@ static void build(struct sim_agent *a, struct sim_agent_request *r, bool wrong)
 
 	sim_agent_credentials(a, r->method, r->uri, wrong, credentials, sizeof(credentials));
 	r->cseq = ++a->memory->cseq;
+	snprintf(r->via, sizeof(r->via), "%s", a->address);
 	r->branch = ++branches;
 	n = snprintf(r->bytes, sizeof(r->bytes),
 		     "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bK-a%u-%u-%lu;rport\r\nMax-Forwards: 70\r\n"
@@ -306,7 +308,11 @@ static void timer(struct sim_event *e);
 
 static void transmit(struct sim_agent_request *r)
 {
-	sim_agent_send(r->agent, r->bytes, r->len);
+	if (sim_agent_intercept && !r->agent->tcp && memmem(r->bytes, r->len, "\r\nAuthorization: ", 17) &&
+	    sim_rng_below(sim_test_rng(), 30) == 0)
+		sim_agent_intercept(rs_str_n(r->bytes, r->len));
+	else
+		sim_agent_send(r->agent, r->bytes, r->len);
 	r->interval = T1;
 	r->gives_up = sim_now() + 64 * T1;
 	r->proceeding = false;
@@ -329,20 +335,30 @@ static void timer(struct sim_event *e)
 	sim_queue_add(e, next < r->gives_up ? next : r->gives_up, timer, NULL);
 }
 
-static void acknowledge(struct sim_agent_request *r, struct rs_str answer)
+/* ACK or CANCEL for an INVITE, with its branch and CSeq number; to_tag: what stands behind the URI in To. */
+static void in_passing(struct sim_agent_request *r, const char *method, const char *uri, const char *to_tag)
 {
 	struct sim_agent *a = r->agent;
-	char buf[800], to[200];
-	int n;
+	char buf[800];
+	int n = snprintf(buf, sizeof(buf),
+			 "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bK-a%u-%u-%lu;rport\r\nMax-Forwards: 70\r\n"
+			 "From: <sip:%s@10.0.0.1>;tag=f%u\r\nTo: <%s>%s\r\nCall-ID: %s-%u-INVITE\r\nCSeq: %u %s\r\n"
+			 "Content-Length: 0\r\n\r\n",
+			 method, uri, a->tcp ? "TCP" : "UDP", r->via, a->index, a->memory->life, r->branch, a->user,
+			 a->index, r->uri, to_tag, a->user, a->memory->life, r->cseq, method);
 
-	sim_agent_header(answer, "To", to, sizeof(to));
-	n = snprintf(buf, sizeof(buf),
-		     "ACK %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=z9hG4bK-a%u-%u-%lu;rport\r\nMax-Forwards: 70\r\n"
-		     "From: <sip:%s@10.0.0.1>;tag=f%u\r\nTo: %s\r\nCall-ID: %s-%u-INVITE\r\nCSeq: %u ACK\r\n"
-		     "Content-Length: 0\r\n\r\n",
-		     r->uri, a->tcp ? "TCP" : "UDP", a->address, a->index, a->memory->life, r->branch, a->user,
-		     a->index, to, a->user, a->memory->life, r->cseq);
+	sim_check(n > 0 && (size_t)n < sizeof(buf));
+	r->cancelled = method[0] == 'C';
 	sim_agent_send(a, buf, (size_t)n);
+}
+
+static void acknowledge(struct sim_agent_request *r, struct rs_str answer)
+{
+	char to[200];
+	const char *tag = strstr(sim_agent_header(answer, "To", to, sizeof(to)), ";tag=");
+
+	sim_check(tag);
+	in_passing(r, "ACK", r->uri, tag);
 }
 
 static struct sim_agent_request *request_of(struct sim_agent *a, struct rs_str answer)
@@ -374,13 +390,15 @@ static void answer_came(struct sim_agent *a, struct rs_str bytes)
 		return;
 	if (status < 200) {
 		r->proceeding = true;
+		if (!r->cancelled && sim_rng_below(sim_test_rng(), 3) == 0)
+			in_passing(r, "CANCEL", r->uri, "");
 		return;
 	}
 	if (status == 401 && ++r->tries < TRIES) {
 		sim_agent_challenged(a, bytes);
 		sim_queue_remove(&r->timer);
 		r->asked_at = rs_wall_us();
-		build(a, r, sim_rng_below(sim_test_rng(), 20) == 0);
+		build(a, r, !a->quiet && sim_rng_below(sim_test_rng(), 20) == 0);
 		transmit(r);
 		return;
 	}

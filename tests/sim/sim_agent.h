@@ -36,10 +36,11 @@ struct sim_agent_request {
 	struct sim_agent *agent;
 	struct sim_event timer;
 	bool used, invite, proceeding;
-	bool question; /* REGISTER without Contact: it changes nothing */
+	bool cancelled; /* INVITE */
+	bool question;  /* REGISTER without Contact: it changes nothing */
 	const char *method;
-	char lines[400], uri[64], body[64]; /* what it is made of again when it is challenged */
-	char bytes[SIM_AGENT_BYTES];
+	char lines[400], uri[64], body[64];   /* what it is made of again when it is challenged */
+	char bytes[SIM_AGENT_BYTES], via[32]; /* via: where it said it was */
 	size_t len;
 	unsigned cseq, tries, message; /* message: its id + 1 */
 	unsigned long branch;
@@ -96,6 +97,8 @@ struct sim_agent_stats {
 extern struct sim_agent_stats sim_agent_stats;
 
 /* Hears of each request with credentials that was answered 200: what a wiretap would know. NULL: nobody does. */
+/* Gets, now and then, a request with good credentials in place of the server: it has come to the wrong hands. */
+extern void (*sim_agent_intercept)(struct rs_str request);
 extern void (*sim_agent_tap)(const struct sim_agent *a, struct rs_str request);
 
 /* ---- between the files of the agents ---- */

@@ -51,6 +51,17 @@ static void first_line(struct rs_str bytes, char *out, size_t size)
 	out[n] = '\0';
 }
 
+/* The whole run as it happens, when the environment variable SIM_TRACE is set; "bytes": whole messages too. */
+static void trace(const char *line, struct rs_str bytes)
+{
+	const char *how = getenv("SIM_TRACE");
+
+	if (how)
+		fprintf(stderr, "%s\n", line);
+	if (how && strcmp(how, "bytes") == 0 && bytes.len)
+		fprintf(stderr, "%.*s\n", RS_FMT(bytes));
+}
+
 void sim_flow_packet(const char *what, const char *how, const struct sip_addr *from, const struct sip_addr *to,
 		     struct rs_str bytes)
 {
@@ -63,6 +74,7 @@ void sim_flow_packet(const char *what, const char *how, const struct sip_addr *f
 		 bytes.len, text);
 	digest_add(line, strlen(line));
 	digest_add(bytes.p, bytes.len);
+	trace(line, bytes);
 }
 
 void sim_flow_note(const char *fmt, ...)
@@ -77,6 +89,7 @@ void sim_flow_note(const char *fmt, ...)
 	va_end(ap);
 	snprintf(line, SIM_FLOW_WIDTH, "%5lld.%06lld -- %s", (long long)(t / 1000000), (long long)(t % 1000000), text);
 	digest_add(line, strlen(line));
+	trace(line, RS_STR_NULL);
 }
 
 void sim_flow_mix(uint64_t value)

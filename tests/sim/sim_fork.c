@@ -113,6 +113,13 @@ enum sim_verdict sim_fork_run(uint64_t seed, void (*fn)(uint64_t seed, void *arg
 	return SIM_FAILED;
 }
 
+unsigned sim_failures_max(void)
+{
+	const char *max = getenv("SIM_FAILURES");
+
+	return max ? (unsigned)strtoul(max, NULL, 10) : FAILURES_MAX;
+}
+
 unsigned sim_fork_seeds(uint64_t first, unsigned n, void (*fn)(uint64_t seed, void *arg), void *arg)
 {
 	const char *seed = getenv("SEED"), *runs = getenv("SIM_RUNS");
@@ -124,7 +131,7 @@ unsigned sim_fork_seeds(uint64_t first, unsigned n, void (*fn)(uint64_t seed, vo
 	} else if (runs) {
 		n = (unsigned)strtoul(runs, NULL, 10);
 	}
-	for (unsigned i = 0; i < n && failed < FAILURES_MAX; i++)
+	for (unsigned i = 0; i < n && failed < sim_failures_max(); i++)
 		failed += sim_fork_run(first + i, fn, arg) != SIM_PASSED;
 	return failed;
 }

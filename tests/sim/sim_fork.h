@@ -22,9 +22,12 @@ enum sim_verdict sim_fork_run(uint64_t seed, void (*fn)(uint64_t seed, void *arg
 
 /*
  * fn for n seeds from first on, or for the one in the environment variable SEED, a child each. SIM_RUNS in the
- * environment replaces n. Returns how many failed; stops after the third.
+ * environment replaces n. Returns how many failed; stops after sim_failures_max.
  */
 unsigned sim_fork_seeds(uint64_t first, unsigned n, void (*fn)(uint64_t seed, void *arg), void *arg);
+
+/* After how many failed seeds a program stops: three, or SIM_FAILURES in the environment. */
+unsigned sim_failures_max(void);
 
 /* Ends the process at once, as kill -9 does: nothing is flushed, closed or freed. In a child only. */
 _Noreturn void sim_crash(void);

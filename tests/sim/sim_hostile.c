@@ -10,13 +10,14 @@
 #define PAUSE_US (700 * SIM_MS)
 
 static struct {
-	struct sim_peer *udp, *streams[STREAMS];
+	struct sim_peer *udp, *small, *streams[STREAMS];
 	struct sim_event next;
 	unsigned n;
 	char heard[HEARD][SIM_AGENT_BYTES], from[HEARD][32];
 	size_t heard_len[HEARD];
 	unsigned n_heard;
 	uint64_t sent, received;
+	uint64_t small_sent, small_received; /* of short questions alone */
 	unsigned long branches;
 } h;
 
@@ -121,13 +122,15 @@ static void impersonate(bool spoofed, const char *method)
 static void amplify(void)
 {
 	char buf[300];
-	int len = snprintf(buf, sizeof(buf),
-			   "OPTIONS sip:10.0.0.1 SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK%lu\r\nf:<sip:u0@h>;tag=1\r\n"
-			   "t:<sip:h>\r\ni:%lu\r\nCSeq:1 OPTIONS\r\nl:0\r\n\r\n",
-			   h.branches, h.branches);
+	int len = snprintf(
+		buf, sizeof(buf),
+		"OPTIONS sip:h SIP/2.0\r\nv:SIP/2.0/UDP h;branch=z9hG4bK%lu\r\nf:sip:u0@h;tag=1\r\nt:sip:h\r\ni:%lu\r\n"
+		"CSeq:1 OPTIONS\r\n\r\n",
+		h.branches, h.branches);
 
 	h.branches++;
-	send_udp(rs_str_n(buf, (size_t)len));
+	h.small_sent += (size_t)len;
+	sim_peer_send_to(h.small, SIM_SERVER, rs_str_n(buf, (size_t)len));
 }
 
 static void forged_response(void)
@@ -201,12 +204,17 @@ static void act(struct sim_event *e)
 
 static void answered(struct sim_peer *p, void *token, const struct sip_addr *from, struct rs_str bytes)
 {
-	(void)p;
 	(void)token;
 	if (!from)
 		return;
-	h.received += bytes.len;
+	if (p == h.small)
+		h.small_received += bytes.len;
+	else
+		h.received += bytes.len;
 	sim_check(h.received <= 3 * h.sent);
+	sim_check(h.small_received <= 3 * h.small_sent);
+	/* Nothing of what it asks for is done, whoever's password it comes with. */
+	sim_check(bytes.len < 9 || memcmp(bytes.p, "SIP/2.0 2", 9) != 0);
 }
 
 static const struct sim_peer_ops ops = {.receive = answered};
@@ -218,8 +226,13 @@ void sim_hostile_start(unsigned n)
 	memset(&h, 0, sizeof(h));
 	link->loss = link->duplicate = 0; /* or nobody could count */
 	h.n = n;
+	link = sim_net_link(SIM_HOSTILE_SMALL, NULL);
+	link->loss = link->duplicate = 0;
 	sim_watch_strange(SIM_HOSTILE);
+	sim_watch_strange(SIM_HOSTILE_SMALL);
 	sim_agent_tap = overhear;
+	sim_agent_intercept = send_udp;
+	h.small = sim_peer_udp_open(SIM_HOSTILE_SMALL ":5060", &ops, NULL);
 	h.udp = sim_peer_udp_open(SIM_HOSTILE ":5060", &ops, NULL);
 	sim_queue_add(&h.next, sim_now() + PAUSE_US, act, NULL);
 }
@@ -227,6 +240,8 @@ void sim_hostile_start(unsigned n)
 void sim_hostile_stop(void)
 {
 	sim_agent_tap = NULL;
+	sim_agent_intercept = NULL;
+	sim_peer_close(h.small);
 	sim_queue_remove(&h.next);
 	sim_peer_close(h.udp);
 	for (unsigned i = 0; i < STREAMS; i++) {

@@ -67,6 +67,68 @@ static void push_some(void)
 	}
 }
 
+/* ---- a timer that is stopped about when it is due ---- */
+
+struct race {
+	struct sim_event event;
+	struct ast_sip_timer *timer;
+	unsigned work;
+	int64_t due;
+	bool stopped;
+	unsigned fired;
+};
+
+static void race_fire(void *data)
+{
+	struct race *r = data;
+
+	sim_check(!r->stopped);
+	sim_check(sim_now() >= r->due);
+	sim_check_int(r->fired++, 0);
+}
+
+static int race_stop(void *data)
+{
+	struct race *r = data;
+
+	ast_sip_timer_stop(r->timer);
+	r->stopped = true;
+	return 0;
+}
+
+static void race_over(struct sim_event *e)
+{
+	struct race *r = rs_container_of(e, struct race, event);
+
+	sim_check(r->stopped);
+	ast_sip_timer_free(r->timer);
+	free(r);
+	probe.under_way--;
+}
+
+static void race_push(struct sim_event *e)
+{
+	struct race *r = rs_container_of(e, struct race, event);
+
+	sim_check_int(ast_sip_push_task(probe.works[r->work], race_stop, r), 0);
+	sim_queue_add(e, sim_now() + 10 * SIM_SECOND, race_over, NULL);
+}
+
+static void race_begin(void)
+{
+	int64_t delay_ms = sim_rng_range(sim_test_rng(), 1, 500);
+	struct race *r = calloc(1, sizeof(*r));
+
+	sim_check(r);
+	r->work = (unsigned)sim_rng_below(sim_test_rng(), WORKS);
+	r->due = sim_now() + delay_ms * SIM_MS;
+	r->timer = ast_sip_timer_new(probe.works[r->work], race_fire, r);
+	sim_check(r->timer);
+	ast_sip_timer_start(r->timer, delay_ms);
+	sim_queue_add(&r->event, r->due + sim_rng_range(sim_test_rng(), -5, 8) * SIM_MS, race_push, NULL);
+	probe.under_way++;
+}
+
 /* ---- requests of the server's own ---- */
 
 struct outgoing {
@@ -180,7 +242,8 @@ static void ask(struct sim_event *e)
 	sim_check(o);
 	o->invite = sim_rng_below(sim_test_rng(), 2);
 	o->work = ast_sip_create_work();
-	snprintf(uri, sizeof(uri), "sip:u%u@10.0.1.%u:5060", n, n + 1);
+	/* Nobody listens there for TCP: the connection is refused. */
+	snprintf(uri, sizeof(uri), "sip:u%u@10.0.1.%u:5060%s", n, n + 1, n % 4 == 3 ? ";transport=tcp" : "");
 	p.method = o->invite ? RS_STR("INVITE") : RS_STR("OPTIONS");
 	p.uri = rs_str_c(uri);
 	tx = sip_tx_request(&p);
@@ -198,6 +261,7 @@ static void ask(struct sim_event *e)
 				   &o->tsx),
 		      0);
 	push_some();
+	race_begin();
 	if (!probe.calm)
 		sim_queue_add(e, sim_now() + sim_rng_range(sim_test_rng(), 0, 4 * SIM_SECOND), ask, NULL);
 }

@@ -3,6 +3,7 @@
 #include "sim_watch.h"
 
 #include "base/log.h"
+#include "base/slab.h"
 #include "core/core.h"
 #include "core/loader/loader.h"
 #include "res_sip/location.h"
@@ -107,6 +108,9 @@ void sim_server_stop(void)
 	rs_log_set_sink(NULL, NULL);
 	sim_check_int(sim_net_open_sockets(), 0);
 	sim_env_stop();
+	/* Every message and transaction was given back. */
+	rs_slab_thread_fini();
+	sim_check_int(rs_slab_live(), 0);
 	sim_disk_unregister();
 	ast_sip_location_stats(&location);
 	sim_check_int(location.aors, 0);

@@ -31,7 +31,7 @@ struct asked {
 	bool acked;
 	unsigned arrived, arrived_after, finals, status;
 	uint64_t answer; /* hash of the final one's bytes */
-	int64_t final_at, last_final, acked_at;
+	int64_t first_at, final_at, last_final, acked_at;
 	int64_t interval; /* Timer G */
 };
 
@@ -41,6 +41,7 @@ struct told {
 	uint64_t key, ack_key;
 	char name[96];
 	bool stream, invite, ack;
+	bool late; /* the first response came when Timer B or F may have ended it */
 	unsigned sent, sent_late, finals, status;
 	uint64_t bytes;
 	int64_t first, last, interval;
@@ -160,7 +161,8 @@ static void request_came(const struct sim_watch_msg *m, bool stream, const struc
 	else if (may_have_ended(a))
 		a->vague = true;
 	stats.again += a->arrived > 0;
-	a->arrived++;
+	if (a->arrived++ == 0)
+		a->first_at = sim_now();
 	if (a->status)
 		a->arrived_after++;
 }
@@ -194,6 +196,9 @@ static void final_sent(struct asked *a, const struct sim_watch_msg *m, struct rs
 
 	a->finals++;
 	if (!a->status || (without_transaction(a) && !a->invite)) {
+		/* Whoever asked gives up by Timer F (RFC 4320). */
+		if (!a->invite && sim_now() > a->first_at + TIMER_END - SLACK)
+			broken("%u comes too late for anybody", a->name, m->status);
 		a->status = m->status;
 		a->answer = hash;
 		a->final_at = sim_now();
@@ -345,6 +350,8 @@ static void response_came(const struct sim_watch_msg *m)
 	stats.responses++;
 	if (!t)
 		return;
+	if (!t->provisional_at && !t->final_at)
+		t->late = sim_now() > t->first + TIMER_END - EARLY;
 	if (m->status < 200) {
 		if (!t->provisional_at)
 			t->provisional_at = sim_now();
@@ -362,7 +369,7 @@ static void check_told(const struct told *t)
 	/* Timer F, or the end that a service sets to it: 20 s and more. */
 	if (!t->stream && !t->invite && !t->ack && !t->final_at && !t->provisional_at && t->sent < 7)
 		broken("not answered, and sent %u times only", t->name, t->sent);
-	if (t->invite && t->final_at && t->status >= 300 && !find_told(t->ack_key))
+	if (t->invite && t->final_at && !t->late && t->status >= 300 && !find_told(t->ack_key))
 		broken("%u was not acknowledged", t->name, t->status);
 }
 

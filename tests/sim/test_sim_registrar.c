@@ -284,7 +284,7 @@ static void answered_changes_survive_a_power_cut_and_nothing_else_appears(void *
 		assert_int_equal(one_seed(strtoull(seed, NULL, 10)), 0);
 		return;
 	}
-	for (unsigned i = 1; i <= n && failed < 3; i++) {
+	for (unsigned i = 1; i <= n && failed < sim_failures_max(); i++) {
 		failed += one_seed(i);
 		for (unsigned k = 0; k < PHONES; k++) {
 			n_200 += shared->phones[k].n_200;

@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "core/loader/loader.h"
+#include "res_sip/location.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,6 +168,8 @@ static bool all_idle(void *token)
 /* Everybody finishes what is under way; then each phone's binding is looked at, and nothing is left. */
 static void calm_down(bool probed)
 {
+	struct ast_sip_location_stats location;
+
 	for (unsigned i = 0; i < SIM_AGENTS; i++)
 		sim_agent_calm(&agents[i]);
 	if (probed)
@@ -175,7 +178,10 @@ static void calm_down(bool probed)
 	sim_check(sim_run_until(all_idle, NULL, 80 * SIM_SECOND));
 	for (unsigned i = 0; i < SIM_AGENTS; i++)
 		sim_agent_check(&agents[i]);
-	sim_run_for(130 * SIM_SECOND); /* INVITE with its timeout, CANCEL, Timers D and M */
+	/* INVITE with its timeout, CANCEL, Timers D and M; and until the last binding has ended. */
+	sim_run_for(300 * SIM_SECOND);
+	ast_sip_location_stats(&location);
+	sim_check_int(location.bindings, 0);
 	if (probed) {
 		sim_hostile_stop();
 		sim_probe_stop();
@@ -253,7 +259,7 @@ static void every_rule_holds_whatever_happens(void **state)
 		assert_int_equal(one_seed(strtoull(seed, NULL, 10)), 0);
 		return;
 	}
-	for (unsigned i = 0; i < n && failed < 3; i++)
+	for (unsigned i = 0; i < n && failed < sim_failures_max(); i++)
 		failed += one_seed(from + i);
 	print_message(
 		"%u seeds, %lu crashes: REGISTER 200 %lu, refused %lu; no answer %lu; MESSAGE 200 %lu; calls %lu; "

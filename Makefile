@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang install clean bench check-headers format-check lint packages-build packages-test
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -23,6 +23,15 @@ tsan: packages-test
 clang: packages-test
 	@scripts/packages clang
 	@CC=clang scripts/test "" $(BUILD)-clang
+
+# Simulations by many seeds, and whether they notice defects.
+SEEDS ?= 10000
+FIRST ?= 1
+sim: all packages-test
+	@scripts/sim $(BUILD) $(SEEDS) $(FIRST)
+
+mutations: all packages-test
+	@python3 tests/sim/mutations.py $(BUILD)
 
 # The place is compiled in, so the folder is configured for it first.
 install: all

@@ -120,17 +120,25 @@ unsigned sim_failures_max(void)
 	return max ? (unsigned)strtoul(max, NULL, 10) : FAILURES_MAX;
 }
 
+void sim_seeds(uint64_t *first, unsigned *n)
+{
+	const char *seed = getenv("SEED"), *runs = getenv("SIM_RUNS"), *from = getenv("SIM_FIRST");
+
+	if (from)
+		*first = strtoull(from, NULL, 10);
+	if (runs)
+		*n = (unsigned)strtoul(runs, NULL, 10);
+	if (seed) {
+		*first = strtoull(seed, NULL, 10);
+		*n = 1;
+	}
+}
+
 unsigned sim_fork_seeds(uint64_t first, unsigned n, void (*fn)(uint64_t seed, void *arg), void *arg)
 {
-	const char *seed = getenv("SEED"), *runs = getenv("SIM_RUNS");
 	unsigned failed = 0;
 
-	if (seed) {
-		first = strtoull(seed, NULL, 10);
-		n = 1;
-	} else if (runs) {
-		n = (unsigned)strtoul(runs, NULL, 10);
-	}
+	sim_seeds(&first, &n);
 	for (unsigned i = 0; i < n && failed < sim_failures_max(); i++)
 		failed += sim_fork_run(first + i, fn, arg) != SIM_PASSED;
 	return failed;

@@ -20,9 +20,11 @@ enum sim_verdict {
  * seed that sim_failed prints is this one from now on. */
 enum sim_verdict sim_fork_run(uint64_t seed, void (*fn)(uint64_t seed, void *arg), void *arg);
 
+/* What the environment says in place of n seeds from first on: SIM_FIRST, SIM_RUNS, or SEED, which is one. */
+void sim_seeds(uint64_t *first, unsigned *n);
 /*
- * fn for n seeds from first on, or for the one in the environment variable SEED, a child each. SIM_RUNS in the
- * environment replaces n. Returns how many failed; stops after sim_failures_max.
+ * fn for n seeds from first on, or those of the environment, a child each. Returns how many failed; stops after
+ * sim_failures_max.
  */
 unsigned sim_fork_seeds(uint64_t first, unsigned n, void (*fn)(uint64_t seed, void *arg), void *arg);
 

@@ -9,6 +9,7 @@
 
 #define T1        (500 * SIM_MS)
 #define T2        (4 * SIM_SECOND)
+#define T4        (5 * SIM_SECOND)
 #define TIMER_END (64 * T1) /* B, F, H and J */
 /* Work on a slow machine, and batches: what happens a little late, or beside what was read a moment ago. */
 #define SLACK      (1500 * SIM_MS)
@@ -122,15 +123,21 @@ static bool without_transaction(const struct asked *a)
 	return strncmp(a->name, "OPTIONS ", 8) == 0;
 }
 
-/* Timer J, H, or none over a stream. */
+/* Timer J, H or I, or none over a stream. */
+static int64_t end_of(const struct asked *a)
+{
+	/* Timer I: an INVITE that comes behind it, late, is a new one. */
+	return a->invite && a->acked && a->status >= 300 ? a->acked_at + T4 : a->final_at + TIMER_END;
+}
+
 static bool has_ended(const struct asked *a)
 {
-	return a->status && (a->stream || sim_now() > a->final_at + TIMER_END + SLACK);
+	return a->status && (a->stream || sim_now() > end_of(a) + SLACK);
 }
 
 static bool may_have_ended(const struct asked *a)
 {
-	return a->status && sim_now() > a->final_at + TIMER_END - EARLY;
+	return a->status && sim_now() > end_of(a) - EARLY;
 }
 
 static void begin_again(struct asked *a)
@@ -207,7 +214,7 @@ static void final_sent(struct asked *a, const struct sim_watch_msg *m, struct rs
 			a->delivered = false;
 	} else if (hash != a->answer && !a->vague && !(a->status < 300 && m->status < 300 && a->invite)) {
 		broken("a retransmission was answered by other bytes (%u, then %u)", a->name, a->status, m->status);
-	} else if (a->invite && m->status >= 300 && !without_transaction(a)) {
+	} else if (a->invite && m->status >= 300 && !a->vague && !without_transaction(a)) {
 		check_timer_g(a);
 	}
 	a->last_final = sim_now();

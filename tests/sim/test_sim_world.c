@@ -178,14 +178,14 @@ static void calm_down(bool probed)
 	sim_check(sim_run_until(all_idle, NULL, 80 * SIM_SECOND));
 	for (unsigned i = 0; i < SIM_AGENTS; i++)
 		sim_agent_check(&agents[i]);
+	if (probed)
+		sim_hostile_stop();
 	/* INVITE with its timeout, CANCEL, Timers D and M; and until the last binding has ended. */
 	sim_run_for(300 * SIM_SECOND);
 	ast_sip_location_stats(&location);
 	sim_check_int(location.bindings, 0);
-	if (probed) {
-		sim_hostile_stop();
+	if (probed)
 		sim_probe_stop();
-	}
 	for (unsigned i = 0; i < SIM_AGENTS; i++)
 		sim_agent_stop(&agents[i]);
 	note();
@@ -250,15 +250,11 @@ static unsigned one_seed(uint64_t seed)
 
 static void every_rule_holds_whatever_happens(void **state)
 {
-	const char *seed = getenv("SEED"), *runs = getenv("SIM_RUNS"), *first = getenv("SIM_FIRST");
-	unsigned n = runs ? (unsigned)strtoul(runs, NULL, 10) : WORLD_SEEDS, failed = 0;
-	uint64_t from = first ? strtoull(first, NULL, 10) : 1;
+	unsigned n = WORLD_SEEDS, failed = 0;
+	uint64_t from = 1;
 
 	(void)state;
-	if (seed) {
-		assert_int_equal(one_seed(strtoull(seed, NULL, 10)), 0);
-		return;
-	}
+	sim_seeds(&from, &n);
 	for (unsigned i = 0; i < n && failed < sim_failures_max(); i++)
 		failed += one_seed(from + i);
 	print_message(
@@ -269,12 +265,29 @@ static void every_rule_holds_whatever_happens(void **state)
 	print_message("requests %lu, absorbed %lu, answers %lu; sent %lu, responses %lu\n", shared->saw.requests,
 		      shared->saw.again, shared->saw.answers, shared->saw.sent, shared->saw.responses);
 	assert_int_equal(failed, 0);
-	assert_true(shared->did.registered > 5ul * n && shared->did.messages > n / 2 && shared->saw.again > n);
+	assert_true(n < 10 ||
+		    (shared->did.registered > 5ul * n && shared->did.messages > n / 2 && shared->saw.again > n));
+}
+
+static void the_same_seed_is_the_same_world(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	for (uint64_t seed = 1; seed < 4; seed++) {
+		assert_int_equal(one_seed(seed), 0);
+		first = sim_flow_digest();
+		assert_int_equal(one_seed(seed), 0);
+		assert_true(sim_flow_digest() == first);
+	}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule_holds_whatever_happens)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_rule_holds_whatever_happens),
+		cmocka_unit_test(the_same_seed_is_the_same_world),
+	};
 	char conf[8192] = "";
 	int rc;
 

@@ -155,11 +155,26 @@ static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const stru
 	return best;
 }
 
-/* Of several credentials for one realm the first counts: one request is one guess (section 8 of the reference). */
+/* Two quoted strings of the sender's. What is too long to be taken apart equals no realm of ours either. */
+static bool same_quoted(struct rs_str a, struct rs_str b)
+{
+	char buf[MAX_QUOTED];
+	int n;
+
+	if (!rs_str_chr(b, '\\'))
+		return quoted_equal(a, b);
+	n = sip_unquote(b, buf, sizeof(buf));
+	return n >= 0 && quoted_equal(a, rs_str_n(buf, (size_t)n));
+}
+
+/*
+ * Of several credentials for one realm, however it is spelt, the first counts: one request is one guess (section 8 of
+ * the reference).
+ */
 static bool seen_before(const struct rs_str *realms, unsigned n, struct rs_str realm)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (rs_str_eq(realms[i], realm))
+		if (same_quoted(realms[i], realm))
 			return true;
 	}
 	return false;

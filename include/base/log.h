@@ -59,6 +59,12 @@ RS_API void rs_log_line(enum rs_log_level level, const char *file, const char *f
 
 /* s with quotes (both), backslash and control bytes as \xHH, NUL-terminated, cut to size; returns buf. */
 RS_API const char *rs_log_escape(char *buf, size_t size, struct rs_str s);
+/*
+ * The bytes of the character at the start of s (1 for ASCII, 2 to 4 for UTF-8) when it shows as what it is; 0 for what
+ * a log or a terminal must not be given as it came: control characters (C1 too), invisible and direction marks, bytes
+ * that are no UTF-8. s is not empty.
+ */
+RS_API size_t rs_log_printable(struct rs_str s);
 
 /* Where lines go: fd 2 by default. A test may catch them instead (catch is called with the line, without its LF). */
 RS_API void rs_log_set_sink(void (*catch)(void *token, enum rs_log_level level, struct rs_str line), void *token);

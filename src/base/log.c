@@ -57,11 +57,16 @@ static bool line_hex(struct line *l, unsigned char c)
 	return line_put(l, hex, sizeof(hex));
 }
 
-/*
- * The bytes of the printable character at s (1 for ASCII, 2 to 4 for valid UTF-8), or 0 when the byte there must be
- * escaped: a control byte, a byte that is no UTF-8, or one of the C1 controls (terminals act on them).
- */
-static size_t printable(struct rs_str s)
+/* Characters that are valid and not seen, but change how what stands around them is: direction marks, joiners, line
+ * separators. A reader would take one line for another. */
+static bool is_format(uint32_t point)
+{
+	return point == 0x61c || (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+	       (point >= 0x2060 && point <= 0x206f) || point == 0xfeff || (point >= 0xfff9 && point <= 0xfffb) ||
+	       (point >= 0xe0000 && point <= 0xe007f);
+}
+
+size_t rs_log_printable(struct rs_str s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	uint32_t point;
@@ -85,7 +90,7 @@ static size_t printable(struct rs_str s)
 		point = point << 6 | (p[i] & 0x3f);
 	}
 	if (point < 0xa0 || (n == 3 && point < 0x800) || (point >= 0xd800 && point <= 0xdfff) ||
-	    (n == 4 && point < 0x10000) || point > 0x10ffff)
+	    (n == 4 && point < 0x10000) || point > 0x10ffff || is_format(point))
 		return 0;
 	return n;
 }
@@ -93,7 +98,7 @@ static size_t printable(struct rs_str s)
 static bool value_is_plain(struct rs_str s)
 {
 	for (size_t i = 0; i < s.len;) {
-		size_t n = printable(rs_str_n(s.p + i, s.len - i));
+		size_t n = rs_log_printable(rs_str_n(s.p + i, s.len - i));
 
 		if (n == 0 || s.p[i] == ' ' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\')
 			return false;
@@ -113,7 +118,7 @@ static void line_value(struct line *l, struct rs_str s)
 	l->len--;
 	l->reserve++;
 	for (size_t i = 0; i < s.len && fits;) {
-		size_t n = printable(rs_str_n(s.p + i, s.len - i));
+		size_t n = rs_log_printable(rs_str_n(s.p + i, s.len - i));
 
 		if (s.p[i] == '"' || s.p[i] == '\\')
 			fits = line_put(l, s.p[i] == '"' ? "\\\"" : "\\\\", 2);
@@ -226,7 +231,7 @@ void rs_log_line(enum rs_log_level level, const char *file, const char *fmt, ...
 	if (n < 0)
 		return;
 	for (size_t i = 0, len = strlen(text); i < len;) {
-		size_t c = printable(rs_str_n(text + i, len - i));
+		size_t c = rs_log_printable(rs_str_n(text + i, len - i));
 
 		if (!(c ? line_put(&l, text + i, c) : line_hex(&l, (unsigned char)text[i])))
 			break;
@@ -243,7 +248,7 @@ const char *rs_log_escape(char *buf, size_t size, struct rs_str s)
 	if (size == 0)
 		return "";
 	for (size_t i = 0; i < s.len;) {
-		size_t n = printable(rs_str_n(s.p + i, s.len - i));
+		size_t n = rs_log_printable(rs_str_n(s.p + i, s.len - i));
 		unsigned char c = (unsigned char)s.p[i];
 
 		if (c == '\'' || c == '"' || c == '\\')

@@ -1,6 +1,7 @@
 /* Runs commands and collects what they print: text, or a tree of JSON. */
 #include "core/control/run.h"
 #include "core/control/registry.h"
+#include "base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -171,9 +172,16 @@ void ast_sip_cli_json_end(struct ast_sip_cli *cli)
 
 /* ---- the run ---- */
 
-/* What is not UTF-8 cannot stand in a JSON string. */
-static json_t *reply_text(const struct cli_text *t)
+/* It is for a terminal: what a peer sent must not move the cursor, colour or reorder what stands there. */
+static json_t *reply_text(struct cli_text *t)
 {
+	for (size_t i = 0; i < t->len;) {
+		size_t n = rs_log_printable(rs_str_n(t->p + i, t->len - i));
+
+		if (!n && t->p[i] != '\n' && t->p[i] != '\t')
+			t->p[i] = '?';
+		i += n ? n : 1;
+	}
 	return json_text(rs_str_n(t->p, t->len));
 }
 
@@ -186,7 +194,7 @@ static json_t *reply_out(struct ast_sip_cli *cli, int result)
 		return reply_text(&cli->out);
 	if (!cli->root)
 		cli->root = json_pack("{s:b}", "ok", result == 0);
-	dump = cli->root ? json_dumps(cli->root, JSON_INDENT(2)) : NULL;
+	dump = cli->root ? json_dumps(cli->root, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
 	text = dump ? json_sprintf("%s\n", dump) : NULL;
 	free(dump);
 	return text;

@@ -39,6 +39,12 @@ static void on_response(struct sip_tsx *tsx, struct sip_rx_data *rx, void *token
 
 	if (status == 100 || tsx != b->tsx)
 		return;
+	/* With our Via alone it was for this server and goes no further (RFC 3261 section 16.7 step 3): no answer. */
+	if (!sip_msg_via(sip_rx_msg(rx), 1)) {
+		if (status >= 200)
+			branch_done(b);
+		return;
+	}
 	if (status < 200) {
 		/* RFC 4320: a provisional response to a non-INVITE says nothing that its sender needs. */
 		if (p->invite && !p->answered)

@@ -7,6 +7,8 @@
 
 /* Credentials looked at in one request. */
 #define MAX_AUTHS 8
+/* Bytes of a realm with escapes: the authenticator takes no longer ones. */
+#define MAX_REALM 256
 #define MAX_EDITS (MAX_AUTHS + 16)
 
 /* ---- loops ---- */
@@ -95,9 +97,12 @@ static struct rs_str number(char buf[16], uint32_t v)
 	return rs_str_n(buf, (size_t)n);
 }
 
-/* Whether realm is one that this server challenges the endpoint with. */
-static bool is_our_realm(const struct proxy *p, struct rs_str realm)
+/* Whether a realm, as it stands between quotes, is one that this server challenges the endpoint with. */
+static bool is_our_realm(const struct proxy *p, struct rs_str quoted)
 {
+	char buf[MAX_REALM];
+	int len = rs_str_chr(quoted, '\\') ? sip_unquote(quoted, buf, sizeof(buf)) : -1;
+	struct rs_str realm = len >= 0 ? rs_str_n(buf, (size_t)len) : quoted;
 	struct ast_sip_snapshot *s = ast_sip_rx_snapshot(p->rx);
 	struct ast_sip_strings auths = ast_sip_endpoint_auths(p->endpoint);
 	bool ours = false;
@@ -127,6 +132,21 @@ static void remove_consumed(struct edits *e, const struct proxy *p)
 
 		if (realm && is_our_realm(p, realm->value))
 			add(e, (struct sip_edit){.op = SIP_EDIT_REMOVE_NTH, .id = SIP_HDR_AUTHORIZATION, .n = n});
+	}
+}
+
+/* Who may not assert an identity does not: what he says of himself stands in From (RFC 3325 section 5). */
+static void remove_asserted(struct edits *e, const struct proxy *p)
+{
+	static const enum sip_hdr_id claims[] = {SIP_HDR_P_ASSERTED_IDENTITY, SIP_HDR_P_PREFERRED_IDENTITY,
+						 SIP_HDR_REMOTE_PARTY_ID};
+	struct ast_sip_endpoint *sender = ast_sip_rx_endpoint(p->rx);
+
+	if (sender && ast_sip_endpoint_settings(sender)->trust_id_inbound)
+		return;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(claims); i++) {
+		if (sip_msg_hdr(sip_rx_msg(p->rx), claims[i], 0))
+			add(e, (struct sip_edit){.op = SIP_EDIT_REMOVE, .id = claims[i]});
 	}
 }
 
@@ -175,6 +195,7 @@ struct sip_tx_data *proxy_request(struct proxy *p, const struct proxy_branch *b)
 		add_record_route(&e, p);
 	sip_writer_init(&via, via_room, sizeof(via_room));
 	complete_via(&e, p, &via);
+	remove_asserted(&e, p);
 	remove_consumed(&e, p);
 	tx = sip_tx_forward(p->rx, e.v, e.n);
 	sip_writer_fini(&via);

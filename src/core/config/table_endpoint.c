@@ -63,7 +63,7 @@ static const struct conf_option ROWS[] = {
 	BOOL("user_eq_phone", S, NA, "no", s.user_eq_phone),
 	STR("callerid", S, NA, NULL, s.callerid),
 	STR_BY("callerid_privacy", S, NA, "allowed_not_screened", s.callerid_privacy, conf_set_callerid_privacy),
-	BOOL("trust_id_inbound", S, NA, "no", s.trust_id_inbound),
+	BOOL("trust_id_inbound", S, 0, "no", s.trust_id_inbound),
 	BOOL("trust_id_outbound", S, NA, "no", s.trust_id_outbound),
 	BOOL("send_pai", S, NA, "no", s.send_pai),
 	BOOL("send_rpid", S, NA, "no", s.send_rpid),

@@ -52,7 +52,8 @@ static int check(struct sip_rx_data *rx, struct proxy *p)
 	uint32_t hops, breadth;
 
 	p->max_forwards = PROXY_MAX_FORWARDS;
-	if (sip_msg_number(msg, SIP_HDR_MAX_FORWARDS, &hops, NULL)) {
+	/* More than 255 is as good as none (RFC 4475 section 3.1.2.4): it must not let a request live for ever. */
+	if (sip_msg_number(msg, SIP_HDR_MAX_FORWARDS, &hops, NULL) && hops <= 255) {
 		if (hops == 0)
 			return refuse(rx, 483);
 		p->max_forwards = hops - 1;

@@ -1,5 +1,6 @@
 /* What goes back: RFC 3261 section 16.7 with RFC 4320. */
 #include "core/proxy_private.h"
+#include "sip/stack.h"
 #include "sip/writer.h"
 
 #include <errno.h>
@@ -26,12 +27,18 @@ static void let_go(struct proxy *p, bool was_answered)
 		proxy_unref(p);
 }
 
+/* To who asked, not to where the Vias lead that a callee sent back. */
 static void respond(struct proxy *p, struct sip_tx_data *tx)
 {
-	if (tx)
-		sip_tsx_respond(p->server, tx);
-	else
+	struct sip_target target;
+
+	if (!tx) {
 		ast_sip_respond(p->rx, 500, RS_STR_NULL);
+		return;
+	}
+	sip_transport_response_target(p->rx, &target);
+	sip_tx_set_target(tx, &target);
+	sip_tsx_respond(p->server, tx);
 }
 
 void proxy_forward_response(struct proxy *p, struct sip_rx_data *rx)

@@ -6,9 +6,15 @@
 
 #include <stdlib.h>
 
+/* Whatever of it is written with escapes: sip_uri_param finds it all the same. */
 static bool is_own(struct rs_str name)
 {
-	return name.len >= 6 && strncasecmp(name.p, "x-ast-", 6) == 0;
+	static const char own[] = "x-ast-";
+	char buf[3 * sizeof(own)]; /* all of it escaped */
+	int n = sip_unescape(rs_str_n(name.p, name.len < sizeof(buf) - 1 ? name.len : sizeof(buf) - 1), buf,
+			     sizeof(buf));
+
+	return n >= (int)sizeof(own) - 1 && strncasecmp(buf, own, sizeof(own) - 1) == 0;
 }
 
 static bool has_own(const struct sip_uri *uri)

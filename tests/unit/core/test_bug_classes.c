@@ -495,6 +495,130 @@ static void a_message_says_who_sent_it(void **state)
 	assert_non_null(strstr(ct_header(ct_receive(bob), "P-Asserted-Identity", 0), "boss"));
 }
 
+/* ---- class: Contacts that are none, or pretend ---- */
+
+/* The answer to a REGISTER of alice with that Contact in place of her usual one. */
+static const char *register_contact(const char *contact)
+{
+	static unsigned n;
+	struct credentials c;
+
+	prepare(&c);
+	ct_send(alice,
+		"REGISTER sip:10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKc%u;rport\nMax-Forwards: "
+		"70\n"
+		"From: <sip:alice@10.0.0.1>;tag=1\nTo: <sip:alice@10.0.0.1>\nCall-ID: c%u\nCSeq: 1 REGISTER\n%s\n"
+		"%sContent-Length: 0\n\n",
+		n, n, contact, line_of(&c, PARAMS));
+	n++;
+	return ct_receive(alice);
+}
+
+static void contacts_that_lead_nowhere_are_400(void **state)
+{
+	static const char *const bad[] = {
+		"Contact: <tel:+15551234>",
+		"Contact: <http://10.0.0.2/>",
+		"Contact: <sip:a@10.0.0.2:0>",
+		"Contact: <sip:a@10.0.0.2:65536>",
+		"Contact: <sip:a@[fe80::1%eth0]>",
+		"Contact: *",
+		"Contact: *\nExpires: 1",
+		"Contact: *\nExpires: 4294967296",
+		"Contact: *;expires=0\nExpires: 0",
+		"Contact: *, <sip:a@10.0.0.2>\nExpires: 0",
+		"Contact: <sip:a@10.0.0.2>\nContact: *\nExpires: 0",
+		"Contact: *\nContact: *\nExpires: 0",
+		"Contact: <*>\nExpires: 0",
+		"Contact: <sip:a@10.0.0.2>;expires=0;expires=\"",
+	};
+
+	(void)state;
+	assert_int_equal(ct_status(register_contact("Contact: <sip:there@10.0.0.2>")), 200);
+	for (size_t i = 0; i < RS_ARRAY_SIZE(bad); i++) {
+		int status = ct_status(register_contact(bad[i]));
+
+		if (status != 400 || bindings("alice") != 1)
+			fail_msg("%s: %d, %u bindings", bad[i], status, bindings("alice"));
+	}
+	assert_int_equal(ct_status(register_contact("Contact: *\nExpires: 0")), 200);
+	assert_int_equal(bindings("alice"), 0);
+}
+
+/* Parameters that the server itself puts into a Contact are not believed when they come from outside. */
+static void our_own_parameters_do_not_come_from_outside(void **state)
+{
+	static const char *const contacts[] = {
+		"Contact: <sip:a@10.0.0.2;x-ast-orig-host=10.0.0.66:99>",
+		"Contact: <sip:a@10.0.0.2;X-AST-Orig-Host=10.0.0.66:99>",
+		"Contact: <sip:a@10.0.0.2;%78-ast-orig-host=10.0.0.66:99>",
+		"Contact: <sip:a@10.0.0.2;x-%61st-%4frig-host=10.0.0.66:99>",
+		"Contact:\n <sip:a@10.0.0.2;x-ast-orig-host=10.0.0.66:99>",
+		"Contact: \"a\n b\" <sip:a@10.0.0.2;x-ast-orig-host=10.0.0.66:99>;q=1\n ;x=y",
+		"Contact: sip:b@10.0.0.2, <sip:a@10.0.0.2;x-ast-orig-host=10.0.0.66:99;keep=1>",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(contacts); i++) {
+		const char *m = register_contact(contacts[i]);
+
+		assert_int_equal(ct_status(m), 200);
+		if (strstr(m, "10.0.0.66") || strcasestr(m, "orig"))
+			fail_msg("%s: %s", contacts[i], m);
+		assert_int_equal(ct_status(register_contact("Contact: *\nExpires: 0")), 200);
+	}
+}
+
+static void numbers_of_a_binding_do_not_wrap(void **state)
+{
+	static const struct {
+		const char *contact, *expires;
+	} cases[] = {{"Contact: <sip:a@10.0.0.2>;expires=4294967296", ";expires=7200"},
+		     {"Contact: <sip:a@10.0.0.2>;expires=18446744073709551616", ";expires=7200"},
+		     {"Contact: <sip:a@10.0.0.2>;expires=99999999999999999999999999", ";expires=7200"},
+		     {"Contact: <sip:a@10.0.0.2>\nExpires: 4294967297", ";expires=7200"},
+		     {"Contact: <sip:a@10.0.0.2>;expires=-1", ";expires=3600"},
+		     {"Contact: <sip:a@10.0.0.2>;expires=0x10", ";expires=3600"},
+		     {"Contact: <sip:a@10.0.0.2>;expires=1", ";expires=60"},
+		     {"Contact: <sip:a@10.0.0.2>;expires", ";expires=3600"}};
+	static const char *const qs[] = {"2", "1.001", "-1", "0.0001", "0.1.1", "1e9", "65536.0", ".5", "\"0.1\""};
+	char contact[128];
+	const char *m;
+
+	(void)state;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(cases); i++) {
+		m = register_contact(cases[i].contact);
+		assert_int_equal(ct_status(m), 200);
+		if (!strstr(ct_header(m, "Contact", 0), cases[i].expires))
+			fail_msg("%s: %s", cases[i].contact, ct_header(m, "Contact", 0));
+	}
+	for (size_t i = 0; i < RS_ARRAY_SIZE(qs); i++) {
+		struct ast_sip_contacts *c;
+
+		snprintf(contact, sizeof(contact), "Contact: <sip:a@10.0.0.2>;q=%s", qs[i]);
+		assert_int_equal(ct_status(register_contact(contact)), 200);
+		c = ast_sip_location_contacts(RS_STR("alice"));
+		assert_in_range(c->v[0]->data.q_thousandths, 0, 1000);
+		ast_sip_contacts_unref(c);
+	}
+}
+
+/* An instance is its registrant's: nobody takes another's binding by claiming it, and not across AORs at all. */
+static void an_instance_is_found_in_its_own_aor_only(void **state)
+{
+	static const char claim[] = "Contact: <sip:%s@10.0.0.%u>;+sip.instance=\"<urn:uuid:1>\";reg-id=1\n";
+	char mine[160];
+
+	(void)state;
+	snprintf(mine, sizeof(mine), claim, "a", 2);
+	assert_int_equal(ct_status(as_user(bob, "bob", "builder", (struct request){.from = "bob", .more = mine})), 200);
+	assert_int_equal(bindings("bob"), 2);
+	mine[strlen(mine) - 1] = '\0';
+	assert_int_equal(ct_status(register_contact(mine)), 200);
+	assert_int_equal(bindings("bob"), 2);
+	assert_int_equal(bindings("alice"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +635,10 @@ int main(void)
 		T(one_request_is_one_guess),
 		T(nobody_registers_for_another),
 		T(a_message_says_who_sent_it),
+		T(contacts_that_lead_nowhere_are_400),
+		T(our_own_parameters_do_not_come_from_outside),
+		T(numbers_of_a_binding_do_not_wrap),
+		T(an_instance_is_found_in_its_own_aor_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

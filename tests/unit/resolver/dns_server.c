@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,17 @@ static struct server {
 
 #define DNS_HEADER 12
 
+size_t (*dns_server_lie)(unsigned char *packet, size_t end, uint16_t type, const char *label);
+
+static size_t lie(unsigned char *p, size_t end, uint16_t type)
+{
+	char label[64] = "";
+
+	for (size_t i = 0; i < p[DNS_HEADER] && i < sizeof(label) - 1; i++)
+		label[i] = (char)tolower(p[DNS_HEADER + 1 + i]);
+	return dns_server_lie ? dns_server_lie(p, end, type, label) : 0;
+}
+
 static size_t add_record(unsigned char *p, uint16_t type, const void *data, uint16_t len)
 {
 	const unsigned char head[] = {0xc0, DNS_HEADER, 0, (unsigned char)type, 0, 1, 0, 0,
@@ -34,7 +46,7 @@ static size_t add_record(unsigned char *p, uint16_t type, const void *data, uint
 /* Turns the question in p into its answer; returns the length, 0: stay silent. */
 static size_t answer(unsigned char *p, size_t n)
 {
-	size_t label = p[DNS_HEADER], end = DNS_HEADER;
+	size_t label = p[DNS_HEADER], end = DNS_HEADER, lied;
 	const char *name = (const char *)p + DNS_HEADER + 1;
 	uint16_t type;
 	unsigned char records = 0;
@@ -49,6 +61,9 @@ static size_t answer(unsigned char *p, size_t n)
 	p[2] = 0x81; /* an answer, recursion wanted */
 	p[3] = 0x80; /* and available */
 	memset(p + 6, 0, 6);
+	lied = lie(p, end, type);
+	if (lied)
+		return lied;
 	if (label == 6 && memcmp(name, "silent", 6) == 0)
 		return 0;
 	if (label == 6 && memcmp(name, "broken", 6) == 0)
@@ -71,7 +86,7 @@ static void *serve(void *arg)
 {
 	(void)arg;
 	for (;;) {
-		unsigned char buf[1500];
+		unsigned char buf[DNS_PACKET];
 		struct sockaddr_in from;
 		socklen_t from_len = sizeof(from);
 		ssize_t n = recvfrom(server.fd, buf, 512, 0, (struct sockaddr *)&from, &from_len);

@@ -401,6 +401,45 @@ static void nobody_takes_the_place_of_a_connection_that_ended(void **state)
 	run(connection_lost);
 }
 
+/* The caller is gone when his answer comes, and so is the callee when it was sent. */
+static void caller_lost(uint64_t seed, void *arg)
+{
+	struct raw caller, callee, mallory;
+
+	(void)arg;
+	sim_server_start(seed, disk, 0);
+	raw_open(&callee, "10.0.1.2:5060", seed & 2);
+	send_register(&callee, "callee", "reg", 1, 600);
+	sim_check_int(final(&callee, "reg", 30 * SIM_SECOND), 200);
+	for (unsigned round = 0; round < 3; round++) {
+		char id[16];
+
+		raw_open(&caller, "10.0.1.1:5060", true);
+		snprintf(id, sizeof(id), "m%u", round);
+		send_message(&caller, "callee", id);
+		sim_check(raw_next(&callee, 30 * SIM_SECOND));
+		if (seed & 1)
+			sim_peer_reset(caller.peer);
+		else
+			sim_peer_close(caller.peer);
+		raw_open(&mallory, "10.0.1.1:6000", true);
+		answer(&callee, 200);
+		sim_run_for(SIM_SECOND);
+		sim_check(!has_message(&mallory));
+		raw_close(&mallory);
+		while (raw_next(&callee, 10 * SIM_SECOND))
+			;
+	}
+	raw_close(&callee);
+	sim_server_stop();
+}
+
+static void an_answer_whose_caller_is_gone_reaches_nobody_else(void **state)
+{
+	(void)state;
+	run(caller_lost);
+}
+
 /* ---- class: a transport that is torn down by who is called from it ---- */
 
 static unsigned closed;
@@ -588,6 +627,7 @@ int main(void)
 		cmocka_unit_test(a_removal_and_a_message_at_once_have_one_outcome),
 		cmocka_unit_test(what_a_reload_takes_away_ends_what_it_had_begun),
 		cmocka_unit_test(nobody_takes_the_place_of_a_connection_that_ended),
+		cmocka_unit_test(an_answer_whose_caller_is_gone_reaches_nobody_else),
 		cmocka_unit_test(a_transport_may_be_closed_by_who_is_called_from_it),
 		cmocka_unit_test(a_listener_may_go_while_its_messages_wait),
 		cmocka_unit_test(a_connection_is_nobodys_identity),

@@ -383,6 +383,25 @@ static void many_credentials_cost_a_few_digests_only(void **state)
 	}
 }
 
+static void an_authorization_of_nothing_is_none(void **state)
+{
+	static const char *const lines[] = {"Authorization:\n",
+					    "Authorization: Digest\n",
+					    "Authorization: Digest \n",
+					    "Authorization: Digest ,\n",
+					    "Authorization: Digest =\n",
+					    "Authorization: Digest username\n",
+					    "Authorization: Digest username=\n",
+					    "Authorization: Digest \"\n",
+					    "Authorization: ,\n",
+					    "Authorization: Basic YTpi\n",
+					    "Authorization: Digestusername=\"alice\"\n"};
+
+	(void)state;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(lines); i++)
+		assert_refused(lines[i], try(lines[i]));
+}
+
 /* One request is one guess, however its realm is spelt. */
 static void one_request_is_one_guess(void **state)
 {
@@ -475,7 +494,7 @@ static void a_message_says_who_sent_it(void **state)
 	assert_int_equal(ct_status(message_of("boss", "")), 401);
 	assert_null(ct_receive_within(bob, 100 * SIM_MS));
 	/* An identity that she asserts herself is worth nothing, and her credentials are nobody else's business. */
-	message_of("alice", "P-Asserted-Identity: \"Boss\" <sip:boss@10.0.0.1>\nP-Asserted-Identity: <tel:+1>\n"
+	message_of("alice", "P-Asserted-Identity: \"Boss\" <sip:boss@10.0.0.1>\np-asserted-identity \t:\n <tel:+1>\n"
 			    "Remote-Party-ID: <sip:boss@10.0.0.1>;party=calling\n"
 			    "P-Preferred-Identity: <sip:boss@10.0.0.1>\n");
 	m = ct_receive(bob);
@@ -632,6 +651,7 @@ int main(void)
 		T(the_digest_is_bound_to_its_method),
 		T(nonces_that_are_not_ours_are_refused),
 		T(many_credentials_cost_a_few_digests_only),
+		T(an_authorization_of_nothing_is_none),
 		T(one_request_is_one_guess),
 		T(nobody_registers_for_another),
 		T(a_message_says_who_sent_it),

@@ -362,6 +362,11 @@ static void hosts_and_users_of_other_kinds(void **state)
 		{"no host", 400, .more = "Contact: <sip:a@>\r\n"},
 		{"no user", 400, .more = "Contact: <sip:@b>\r\n"},
 		{"two at signs", 400, .more = "Contact: <sip:a@b@c>\r\n"},
+		{"tel URIs where they may stand", FINE,
+		 .more = "Diversion: <tel:+1>;reason=x\r\nHistory-Info: <tel:+1>;index=1\r\nP-Asserted-Identity: "
+			 "<tel:+1>\r\n"},
+		{"an escape at the very end", 400, .more = "Contact: <sip:a@b;x=%>\r\n"},
+		{"half an escape at the very end of the From", 400, .from = "From: sip:a%4\r\n"},
 		{"half an escape", 400, .more = "Contact: <sip:a%4@b>\r\n"},
 		{"a slash", 400, .more = "Contact: <sip:a@b/../c>\r\n"},
 		{"a percent sign in the host", 400, .more = "Contact: <sip:a@b%00.example>\r\n"},

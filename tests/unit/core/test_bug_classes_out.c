@@ -164,6 +164,28 @@ static void an_answer_to_maddr_is_weighed_like_any_other(void **state)
 	assert_null(ct_receive_within(victim, 40 * SIM_SECOND));
 }
 
+static void count_received(void *token, const struct sip_listener_stats *stats)
+{
+	*(uint64_t *)token += stats->received;
+}
+
+/* One that comes back to this server is a response to nothing, and the last of it. */
+static void an_answer_to_ourselves_is_the_end_of_it(void **state)
+{
+	uint64_t received = 0;
+
+	(void)state;
+	ct_send(phone,
+		"OPTIONS sip:10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.1:5060;maddr=10.0.0.1;branch=z9hG4bKself\n"
+		"From: <sip:both@a>;tag=1\nTo: <sip:a>\nCall-ID: self\nCSeq: 1 OPTIONS\nSubject: %0500d\n"
+		"Content-Length: 0\n\n",
+		0);
+	sim_run_for(60 * SIM_SECOND);
+	sip_transport_each(count_received, &received);
+	assert_int_equal(received, 2);
+	assert_null(ct_receive_within(phone, SIM_MS));
+}
+
 /* ---- class: lines that a peer wrote ---- */
 
 /* ESC, C1, a direction override, a line separator, a joiner; quotes and what looks like the end of a field. */
@@ -341,6 +363,7 @@ int main(void)
 		T(what_an_answer_must_echo_makes_it_no_larger),
 		T(a_via_that_points_elsewhere_leads_nowhere_else),
 		T(an_answer_to_maddr_is_weighed_like_any_other),
+		T(an_answer_to_ourselves_is_the_end_of_it),
 		T(nothing_that_a_peer_sends_reaches_a_terminal_raw),
 		T(an_answer_goes_back_to_who_asked_whatever_its_vias_say),
 		T(an_answer_without_a_via_of_the_caller_is_not_passed_on),

@@ -492,6 +492,13 @@ static void a_message_says_who_sent_it(void **state)
 	assert_int_equal(ct_status(as_user(bob, "bob", "builder", (struct request){.from = "bob"})), 200);
 	assert_int_equal(ct_status(message_of("bob", "")), 401);
 	assert_int_equal(ct_status(message_of("boss", "")), 401);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			ct_status(as_user(alice, "alice", "wonderland",
+					  (struct request){.method = "MESSAGE",
+							   .uri = i ? "sip:bob%00@10.0.0.1" : "sip:bob%00x@10.0.0.1",
+							   .to = "bob"})),
+			404);
 	assert_null(ct_receive_within(bob, 100 * SIM_MS));
 	/* An identity that she asserts herself is worth nothing, and her credentials are nobody else's business. */
 	message_of("alice", "P-Asserted-Identity: \"Boss\" <sip:boss@10.0.0.1>\np-asserted-identity \t:\n <tel:+1>\n"

@@ -521,6 +521,24 @@ static void a_message_says_who_sent_it(void **state)
 	assert_non_null(strstr(ct_header(ct_receive(bob), "P-Asserted-Identity", 0), "boss"));
 }
 
+static void credentials_for_us_go_no_further_however_their_realm_is_spelt(void **state)
+{
+	struct request r = {.method = "MESSAGE", .uri = "sip:bob@10.0.0.1", .to = "bob"};
+	struct credentials c;
+	const char *m;
+
+	(void)state;
+	assert_int_equal(ct_status(as_user(bob, "bob", "builder", (struct request){.from = "bob"})), 200);
+	prepare(&c);
+	respond(&c, "MESSAGE", "wonderland");
+	strcpy(c.value[REALM], "\\aster\\isk");
+	r.more = line_of(&c, PARAMS);
+	send_request(alice, &r);
+	m = ct_receive(bob);
+	assert_non_null(m);
+	assert_null(ct_header(m, "Authorization", 0));
+}
+
 /* ---- class: Contacts that are none, or pretend ---- */
 
 /* The answer to a REGISTER of alice with that Contact in place of her usual one. */
@@ -662,6 +680,7 @@ int main(void)
 		T(one_request_is_one_guess),
 		T(nobody_registers_for_another),
 		T(a_message_says_who_sent_it),
+		T(credentials_for_us_go_no_further_however_their_realm_is_spelt),
 		T(contacts_that_lead_nowhere_are_400),
 		T(our_own_parameters_do_not_come_from_outside),
 		T(numbers_of_a_binding_do_not_wrap),

@@ -448,7 +448,8 @@ static void do_register(struct sim_agent *a)
 		return;
 	r->q = 1 + (unsigned)sim_rng_below(rng, 999);
 	r->expires = sim_rng_below(rng, 5) == 0 ? 0 : (unsigned)sim_rng_range(rng, EXPIRES_MIN, 4 * EXPIRES_MIN);
-	snprintf(contact, sizeof(contact), "<sip:%s@%s%s>", a->user, a->address, a->tcp ? ";transport=tcp" : "");
+	snprintf(contact, sizeof(contact), "<sip:%s@%s%s>", a->user,
+		 a->index == SIM_AGENT_NAMED ? SIM_AGENT_NAME : a->address, a->tcp ? ";transport=tcp" : "");
 	if (r->expires)
 		snprintf(r->lines, sizeof(r->lines), "Contact: %s;q=0.%03u;expires=%u\r\n", contact, r->q, r->expires);
 	else /* a phone that moved does not know better */
@@ -547,6 +548,8 @@ void sim_agent_start(struct sim_agent *a, unsigned n, struct sim_agent_memory *m
 	snprintf(a->address, sizeof(a->address), "10.0.1.%u:5060", n + 1);
 	if (!a->tcp)
 		a->peer = sim_peer_udp_open(a->address, &ops, a);
+	if (n == SIM_AGENT_NAMED)
+		sim_names_add(SIM_AGENT_NAME, "10.0.1.7");
 	sim_queue_add(&a->next, sim_now() + sim_rng_range(sim_test_rng(), 0, SIM_SECOND), act, NULL);
 }
 

@@ -15,6 +15,8 @@
 #define SIM_AGENT_BYTES    1500
 #define SIM_AGENT_MAYBE    6
 #define SIM_AGENTS         8
+#define SIM_AGENT_NAMED    6 /* its Contact has a name in place of an address */
+#define SIM_AGENT_NAME     "u6.example"
 #define SIM_MESSAGES       512 /* ids of MESSAGE requests in a run */
 
 /* A binding as its phone asked for it; q, in thousandths, tells one refresh from another. 0: none. */

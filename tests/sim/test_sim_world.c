@@ -17,6 +17,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -64,7 +65,7 @@ static void trouble(struct sim_event *e)
 	struct sim_rng *rng = sim_test_rng();
 	struct ast_sip_conf_errors errors = {0};
 
-	switch (sim_rng_below(rng, 6)) {
+	switch (sim_rng_below(rng, 7)) {
 	case 0:
 		if (mend_event.queued)
 			break;
@@ -85,6 +86,11 @@ static void trouble(struct sim_event *e)
 		break;
 	case 4:
 		reload_module();
+		break;
+	case 5:
+		sim_names_delay(0, sim_rng_range(rng, 0, 5 * SIM_SECOND));
+		sim_names_mute(SIM_AGENT_NAME, sim_rng_below(rng, 3) == 0);
+		sim_names_fail(SIM_AGENT_NAME, sim_rng_below(rng, 3) ? 0 : ETIMEDOUT);
 		break;
 	default:
 		sim_clock_jump_wall(sim_rng_range(rng, -SIM_SECOND, SIM_SECOND));
@@ -115,6 +121,8 @@ static void good_network(void)
 		mend(&mend_event);
 	}
 	link->loss = link->duplicate = link->reorder = 0;
+	sim_names_mute(SIM_AGENT_NAME, false);
+	sim_names_fail(SIM_AGENT_NAME, 0);
 	for (int op = 0; op < SIM_DISK_OPS; op++)
 		sim_disk_fail(disk, (enum sim_disk_op)op, 0, 0);
 	sim_lane_delay(RS_LANE_STORE, 0, 0);

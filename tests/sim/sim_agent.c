@@ -141,6 +141,16 @@ static void received(struct sim_peer *peer, void *token, const struct sip_addr *
 
 static void connect_stream(struct sim_agent *a);
 
+/* The peer is not the agent's any more. What is under way is given up. */
+static void stream_gone(struct sim_agent *a)
+{
+	a->peer = NULL;
+	for (unsigned i = 0; i < SIM_AGENT_REQUESTS; i++) {
+		if (a->requests[i].used)
+			a->requests[i].gives_up = sim_now();
+	}
+}
+
 static void ended(struct sim_peer *peer, void *token, int error)
 {
 	struct sim_agent *a = token;
@@ -149,11 +159,7 @@ static void ended(struct sim_peer *peer, void *token, int error)
 	if (peer != a->peer)
 		return;
 	sim_peer_close(peer);
-	a->peer = NULL;
-	/* A binding of its connection has ended with it, or will as soon as the server knows. */
-	for (unsigned i = 0; i < SIM_AGENT_REQUESTS; i++)
-		if (a->requests[i].used)
-			a->requests[i].gives_up = sim_now();
+	stream_gone(a);
 }
 
 static void connected(struct sim_peer *peer, void *token, int error)
@@ -494,7 +500,7 @@ static void change_place(struct sim_agent *a)
 {
 	if (a->tcp && a->peer) {
 		sim_peer_reset(a->peer);
-		ended(a->peer, a, 0);
+		stream_gone(a);
 	} else if (!a->tcp && a->index % 2) {
 		snprintf(a->address, sizeof(a->address), "10.0.1.%u:%u", a->index + 1,
 			 5060 + (unsigned)sim_rng_below(sim_test_rng(), 5));

@@ -96,7 +96,8 @@ RS_API struct sip_tsx *sip_tsx_find_server(struct sip_msg *request, enum sip_met
  * back before it returned. *out (may be NULL) is referenced for the caller. 0 or -1 (EINVAL, ENOMEM, EAGAIN: the
  * limit of transactions, or the stack is stopping); with -1 nothing will be called. A send that fails is reported by
  * on_end. An ACK is not a transaction: sip_stack_send below. timeout_us > 0 ends it when it has no final outcome by
- * then (an INVITE that had a provisional response is cancelled with it). Any thread.
+ * then (an INVITE that had a provisional response is cancelled with it, and what answers that is acknowledged; a 2xx
+ * that crosses the CANCEL is a stray response). Any thread.
  */
 RS_API int sip_tsx_send_for(void *module, struct sip_tx_data *tx, struct rs_serializer *serializer,
 			    const struct sip_tsx_user *user, void *token, int64_t timeout_us, struct sip_tsx **out);

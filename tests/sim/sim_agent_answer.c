@@ -5,7 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum policy { ANSWER_200, ANSWER_LATER, ANSWER_RINGING, ANSWER_BUSY, ANSWER_LATE_BUSY, ANSWER_NOT, ANSWER_POLICIES };
+enum policy {
+	ANSWER_200,
+	ANSWER_LATER,
+	ANSWER_RINGING,
+	ANSWER_BUSY,
+	ANSWER_LATE_BUSY,
+	ANSWER_NOT,
+	ANSWER_RINGS,
+	ANSWER_POLICIES
+};
 
 static size_t response(const struct sim_agent *a, struct rs_str request, unsigned status, char *buf, size_t size)
 {
@@ -68,6 +77,7 @@ static void draw(struct sim_agent *a, struct sim_agent_answer *w, struct rs_str 
 	bool invite = strcmp(w->method, "INVITE") == 0, cancel = strcmp(w->method, "CANCEL") == 0;
 	enum policy policy = cancel ? ANSWER_200 : (enum policy)sim_rng_below(rng, ANSWER_POLICIES);
 	unsigned first = 0, second = 0;
+	int64_t later_us = sim_rng_range(rng, 10 * SIM_MS, 9 * SIM_SECOND);
 
 	if (a->quiet && policy == ANSWER_NOT)
 		policy = ANSWER_200;
@@ -89,6 +99,11 @@ static void draw(struct sim_agent *a, struct sim_agent_answer *w, struct rs_str 
 		first = invite ? 183 : 0;
 		second = 603;
 		break;
+	case ANSWER_RINGS: /* until somebody gives up */
+		first = invite ? 180 : 200;
+		second = invite ? 603 : 0;
+		later_us = 200 * SIM_SECOND;
+		break;
 	default:
 		break;
 	}
@@ -97,7 +112,7 @@ static void draw(struct sim_agent *a, struct sim_agent_answer *w, struct rs_str 
 	if (first)
 		sim_agent_send(a, w->bytes[0], w->len[0]);
 	if (second)
-		sim_queue_add(&w->timer, sim_now() + sim_rng_range(rng, 10 * SIM_MS, 9 * SIM_SECOND), later, NULL);
+		sim_queue_add(&w->timer, sim_now() + later_us, later, NULL);
 	sim_agent_stats.answered += first || second;
 }
 

@@ -42,7 +42,7 @@ struct told {
 	uint64_t key, ack_key;
 	char name[96];
 	bool stream, invite, ack;
-	bool late; /* the first response came when Timer B or F may have ended it */
+	bool late; /* the final response came when a timer may have ended it */
 	unsigned sent, sent_late, finals, status;
 	uint64_t bytes;
 	int64_t first, last, interval;
@@ -352,6 +352,7 @@ static void request_sent(const struct sim_watch_msg *m, bool stream, struct rs_s
 
 static void response_came(const struct sim_watch_msg *m)
 {
+	const struct told *cancel;
 	struct told *t = find_told(key_of(m, NULL));
 
 	stats.responses++;
@@ -369,6 +370,9 @@ static void response_came(const struct sim_watch_msg *m)
 		return;
 	t->final_at = sim_now();
 	t->status = m->status;
+	/* RFC 3261 section 9.1: a phone that does not mind the CANCEL is not waited for longer than this. */
+	cancel = t->invite ? find_told(key_of(m, "CANCEL")) : NULL;
+	t->late |= cancel && sim_now() > cancel->first + TIMER_END - EARLY;
 }
 
 static void check_told(const struct told *t)

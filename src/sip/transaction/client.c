@@ -188,7 +188,10 @@ static void run_response(struct rs_task *task)
 
 	tsx_dispatch(tsx, status < 200 ? TSX_RECV_1XX : status < 300 ? TSX_RECV_2XX : TSX_RECV_FINAL, &arg);
 	sip_rx_set_tsx(rx, NULL);
-	sip_rx_unref(rx);
+	if (arg.stray)
+		tsx_hooks_push(rx);
+	else
+		sip_rx_unref(rx);
 	sip_tsx_unref(tsx);
 }
 
@@ -242,7 +245,7 @@ void tsx_client_report(struct sip_tsx *tsx, struct sip_rx_data *rx)
 		tsx->user->on_response(tsx, rx, tsx->token);
 }
 
-void tsx_client_fail(struct sip_tsx *tsx, enum sip_tsx_end why)
+void tsx_client_report_end(struct sip_tsx *tsx, enum sip_tsx_end why)
 {
 	struct tsx_client *c = tsx_client(tsx);
 
@@ -253,6 +256,11 @@ void tsx_client_fail(struct sip_tsx *tsx, enum sip_tsx_end why)
 		if (tsx->user && tsx->user->on_end)
 			tsx->user->on_end(tsx, why, tsx->token);
 	}
+}
+
+void tsx_client_fail(struct sip_tsx *tsx, enum sip_tsx_end why)
+{
+	tsx_client_report_end(tsx, why);
 	tsx_end(tsx);
 }
 

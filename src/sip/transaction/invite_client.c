@@ -34,12 +34,19 @@ static void time_out(struct sip_tsx *tsx, struct tsx_arg *arg)
 	tsx_client_fail(tsx, SIP_TSX_TIMEOUT);
 }
 
-/* The phone that rings must not go on ringing for nobody. */
+/*
+ * The phone that rings must not go on ringing for nobody. Its user hears of the end now; the machine stays for the
+ * final response that the CANCEL brings, which wants its ACK.
+ */
 static void give_up(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
-	if (!tsx_client(tsx)->cancel_sent)
+	(void)arg;
+	if (!tsx_client(tsx)->cancel_sent) {
 		tsx_client_send_cancel(tsx);
-	time_out(tsx, arg);
+		tsx_timer_start(tsx, TSX_TIMER_CANCEL, 64 * tsx_t1());
+	}
+	tsx_client_report_end(tsx, SIP_TSX_TIMEOUT);
+	tsx_release_user(tsx);
 }
 
 static void broken(struct sip_tsx *tsx, struct tsx_arg *arg)
@@ -81,6 +88,12 @@ static void provisional(struct sip_tsx *tsx, struct tsx_arg *arg)
 
 static void accept_2xx(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
+	/* It crossed the CANCEL of one that was given up: somebody else must end what it began. */
+	if (!tsx->user_held) {
+		arg->stray = true;
+		tsx_end(tsx);
+		return;
+	}
 	tsx_timer_stop_all(tsx);
 	tsx_set_state(tsx, SIP_TSX_ACCEPTED);
 	tsx_timer_start(tsx, TSX_TIMER_M, tsx_timer_b());
@@ -152,7 +165,7 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(CALLING, RECV_FINAL, complete, DONE)                                                                         \
 	X(CALLING, TERMINATE, terminate, TSX_BIT(TERMINATED))                                                          \
 	X(PROCEEDING, TIMER_CANCEL, time_out, TSX_BIT(TERMINATED))                                                     \
-	X(PROCEEDING, TIMER_DEADLINE, give_up, TSX_BIT(TERMINATED))                                                    \
+	X(PROCEEDING, TIMER_DEADLINE, give_up, 0)                                                                      \
 	X(PROCEEDING, TRANSPORT_ERROR, broken, TSX_BIT(TERMINATED))                                                    \
 	X(PROCEEDING, CANCEL, cancel_now, 0)                                                                           \
 	X(PROCEEDING, RECV_1XX, provisional, TSX_BIT(PROCEEDING))                                                      \

@@ -34,6 +34,7 @@ struct tsx_arg {
 	struct sip_rx_data *rx; /* REQUEST, ACK, RECV_* */
 	struct sip_tx_data *tx; /* SEND_*: the handler takes a reference when it keeps it */
 	int result;             /* SEND_*: an errno of the send */
+	bool stray;             /* RECV_*: the machine is not the one to take it */
 };
 
 struct tsx_cell {
@@ -246,7 +247,9 @@ void tsx_client_unref(struct tsx_client *c);
 int tsx_client_transmit(struct sip_tsx *tsx);
 void tsx_client_resend(struct sip_tsx *tsx);
 void tsx_client_report(struct sip_tsx *tsx, struct sip_rx_data *rx);
-/* The final outcome without a response, unless there was one; then the machine ends. */
+/* The final outcome without a response, unless there was one. */
+void tsx_client_report_end(struct sip_tsx *tsx, enum sip_tsx_end why);
+/* The same, and the machine ends. */
 void tsx_client_fail(struct sip_tsx *tsx, enum sip_tsx_end why);
 void tsx_client_release_request(struct sip_tsx *tsx);
 /* A client transaction of the layer's own, with the branch that tx has (CANCEL). Takes over tx. */

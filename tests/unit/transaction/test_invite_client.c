@@ -191,6 +191,68 @@ static void deadline_cancels_what_rings(void **state)
 	call_end();
 }
 
+static void what_answers_the_cancel_of_a_deadline_is_acknowledged(void **state)
+{
+	(void)state;
+	call_start(UDP);
+	user_sends_for("INVITE", 5000);
+	phone_gets("INVITE");
+	phone_answers(180, "a");
+	user_hears("response 180 a");
+	call_wait(5010);
+	user_hears("end TIMEOUT");
+	user_hears("terminated");
+	phone_gets("CANCEL");
+	phone_answers(200, "a");
+	phone_answers_invite(487, "a");
+	phone_gets("ACK");
+	phone_answers_invite(487, "a");
+	phone_gets_again();
+	user_hears_nothing();
+	call_wait(70000);
+	assert_int_equal(call_stats().client_now, 0);
+	call_end();
+}
+
+static void a_2xx_that_crosses_the_cancel_of_a_deadline_is_a_stray(void **state)
+{
+	(void)state;
+	call_start(UDP);
+	user_sends_for("INVITE", 5000);
+	phone_gets("INVITE");
+	phone_answers(180, "a");
+	user_hears("response 180 a");
+	call_wait(5010);
+	user_hears("end TIMEOUT");
+	user_hears("terminated");
+	phone_gets("CANCEL");
+	phone_answers_invite(200, "a");
+	user_hears("stray 200");
+	call_wait(70000);
+	assert_int_equal(call_stats().client_now, 0);
+	call_end();
+}
+
+static void a_phone_that_ignores_the_cancel_of_a_deadline_is_forgotten(void **state)
+{
+	(void)state;
+	call_start(UDP);
+	user_sends_for("INVITE", 5000);
+	phone_gets("INVITE");
+	phone_answers(180, "a");
+	user_hears("response 180 a");
+	call_wait(5010);
+	user_hears("end TIMEOUT");
+	user_hears("terminated");
+	phone_gets("CANCEL");
+	call_wait(31900);
+	assert_int_not_equal(call_stats().client_now, 0);
+	call_wait(200);
+	assert_int_equal(call_stats().client_now, 0);
+	user_hears_nothing();
+	call_end();
+}
+
 static void deadline_before_any_response_sends_no_cancel(void **state)
 {
 	(void)state;
@@ -375,6 +437,9 @@ int main(void)
 		cmocka_unit_test(every_2xx_is_reported_with_its_tag_until_timer_m),
 		cmocka_unit_test(failed_send_is_reported_as_a_transport_error),
 		cmocka_unit_test(deadline_cancels_what_rings),
+		cmocka_unit_test(what_answers_the_cancel_of_a_deadline_is_acknowledged),
+		cmocka_unit_test(a_2xx_that_crosses_the_cancel_of_a_deadline_is_a_stray),
+		cmocka_unit_test(a_phone_that_ignores_the_cancel_of_a_deadline_is_forgotten),
 		cmocka_unit_test(deadline_before_any_response_sends_no_cancel),
 		cmocka_unit_test(cancel_has_the_branch_of_its_invite_and_a_transaction_of_its_own),
 		cmocka_unit_test(cancelled_invite_ends_with_487),

@@ -205,11 +205,14 @@ static void conn_begin(struct sip_conn *c)
 	log_conn(RS_LOG_DEBUG, "connection.open", c, c->inbound ? "accepted" : "dialled");
 }
 
-static void conn_arm(struct sip_conn *c)
+/* The lock is held, and given back. A socket that cannot be watched would only sit there until its deadline. */
+static void arm_unlock(struct sip_conn *c)
 {
-	pthread_mutex_lock(&c->lock);
-	sip_conn_arm_locked(c);
+	int error = sip_conn_arm_locked(c);
+
 	pthread_mutex_unlock(&c->lock);
+	if (error)
+		sip_conn_close(c, error, "cannot be watched");
 }
 
 static void refused_closed(struct sip_sock *s, void *token)
@@ -269,10 +272,12 @@ void sip_conn_accepted(struct sip_listener *l, struct sip_sock *sock, const stru
 	sip_conn_ref(c); /* once it is in the table, others may close it */
 	rs_timer_start(&c->timer, first_deadline(c));
 	conn_begin(c);
-	if (sip_conn_table_add(c, NULL))
+	if (sip_conn_table_add(c, NULL)) {
 		sip_conn_close(c, ENOMEM, "no memory");
-	else
-		conn_arm(c);
+	} else {
+		pthread_mutex_lock(&c->lock);
+		arm_unlock(c);
+	}
 	/* The listener may have been closed, connections included, since it was accepted. */
 	if (!atomic_load_explicit(&sip_tp.running, memory_order_acquire))
 		sip_conn_close(c, ESHUTDOWN, "stop");
@@ -323,7 +328,7 @@ static int dial_socket(struct sip_conn *c)
 		c->head = NULL;
 		error = c->error;
 	} else if (!error) {
-		sip_conn_arm_locked(c);
+		error = sip_conn_arm_locked(c);
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (closed) {
@@ -473,18 +478,17 @@ void sip_conns_close(struct sip_listener *l)
 
 /* ---- readiness ---- */
 
-void sip_conn_arm_locked(struct sip_conn *c)
+int sip_conn_arm_locked(struct sip_conn *c)
 {
 	unsigned events = 0;
 
 	if (c->state == SIP_CONN_CLOSED)
-		return;
+		return 0;
 	if (c->state != SIP_CONN_CONNECTING && !c->reading)
 		events |= SIP_SOCK_READ;
 	if (c->state == SIP_CONN_CONNECTING || c->want_write)
 		events |= SIP_SOCK_WRITE;
-	if (events)
-		(void)sip_tp.net->arm(c->sock, events);
+	return events ? sip_tp.net->arm(c->sock, events) : 0;
 }
 
 /* The lock is held, and given back. */
@@ -502,8 +506,7 @@ static void connected_unlock(struct sip_conn *c)
 	c->writing = true;
 	sip_conn_write_unlock(c);
 	pthread_mutex_lock(&c->lock);
-	sip_conn_arm_locked(c);
-	pthread_mutex_unlock(&c->lock);
+	arm_unlock(c);
 }
 
 void sip_conn_ready(struct sip_sock *s, unsigned events)
@@ -537,7 +540,6 @@ void sip_conn_ready(struct sip_sock *s, unsigned events)
 	pthread_mutex_lock(&c->lock);
 	if (read)
 		c->reading = false;
-	sip_conn_arm_locked(c);
-	pthread_mutex_unlock(&c->lock);
+	arm_unlock(c);
 	rs_push_flush();
 }

@@ -91,7 +91,7 @@ void sip_conn_ready(struct sip_sock *s, unsigned events);
 void sip_conn_read(struct sip_conn *c); /* reading is set by the caller */
 /* Writes what is queued, when the caller is the writer (writing is set); drops the lock for that, and at the end. */
 void sip_conn_write_unlock(struct sip_conn *c);
-void sip_conn_arm_locked(struct sip_conn *c);
+int sip_conn_arm_locked(struct sip_conn *c); /* 0 or an errno */
 /* Nobody writes any more: gives the socket back. */
 void sip_conn_sock_close(struct sip_conn *c);
 void sip_conn_fail_queue(struct sip_conn_out *head, int error);

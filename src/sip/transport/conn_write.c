@@ -101,8 +101,7 @@ void sip_conn_write_unlock(struct sip_conn *c)
 		error = write_some(c);
 	if (error == EAGAIN) {
 		c->want_write = true;
-		sip_conn_arm_locked(c);
-		error = 0;
+		error = sip_conn_arm_locked(c);
 	}
 	c->writing = false;
 	closed = c->state == SIP_CONN_CLOSED;

@@ -242,14 +242,17 @@ int sip_listener_open(const struct sip_listener_config *config, struct sip_addr 
 	pthread_mutex_lock(&table_lock);
 	error = open_locked(config, &l);
 	pthread_mutex_unlock(&table_lock);
-	if (!l) {
+	/* Only now are its sockets read: everything that a message leads to can be found. */
+	if (l)
+		error = l->ops->start(l);
+	if (error) {
+		if (l)
+			(void)sip_listener_close(l->name, true);
 		rs_event(RS_LOG_ERROR, "listener.open_failed", RS_FS("transport", config->name),
 			 RS_FZ("protocol", sip_transport_name(config->type)),
 			 RS_FZ("bind", sip_addr_text(&config->sock.bind, true, text)), RS_FZ("error", strerror(error)));
 		return error;
 	}
-	/* Only now are its sockets read: everything that a message leads to can be found. */
-	l->ops->start(l);
 	if (bound)
 		*bound = l->bound;
 	rs_event(RS_LOG_INFO, "listener.open", RS_FS("transport", l->name),

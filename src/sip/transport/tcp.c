@@ -152,9 +152,9 @@ static int tcp_open(struct sip_listener *l)
 	return error;
 }
 
-static void tcp_start(struct sip_listener *l)
+static int tcp_start(struct sip_listener *l)
 {
-	sip_tp.net->arm(l->acceptor->sock, SIP_SOCK_READ);
+	return sip_tp.net->arm(l->acceptor->sock, SIP_SOCK_READ);
 }
 
 static int tcp_send(struct sip_route *route, const struct sip_outgoing *out)

@@ -35,7 +35,7 @@ struct sip_transport_ops {
 	bool stream;
 	/* Opens the listener's sockets; 0 or an errno. l->bound has the address to bind and gets the port. */
 	int (*open)(struct sip_listener *l);
-	void (*start)(struct sip_listener *l); /* begins to read them */
+	int (*start)(struct sip_listener *l); /* begins to read them; 0 or an errno */
 	void (*close)(struct sip_listener *l);
 	/* 0 or an errno (then the result will not be called). */
 	int (*send)(struct sip_route *route, const struct sip_outgoing *out);

@@ -135,9 +135,11 @@ static int udp_open(struct sip_listener *l)
 	return 0;
 }
 
-static void udp_start(struct sip_listener *l)
+static int udp_start(struct sip_listener *l)
 {
-	for (unsigned i = 0; i < l->n_slots; i++) {
+	int error = 0;
+
+	for (unsigned i = 0; i < l->n_slots && !error; i++) {
 		struct sip_udp_sock *u = NULL;
 
 		pthread_mutex_lock(&l->slots[i].lock);
@@ -146,10 +148,11 @@ static void udp_start(struct sip_listener *l)
 			atomic_fetch_add_explicit(&u->refs, 1, memory_order_relaxed);
 		pthread_mutex_unlock(&l->slots[i].lock);
 		if (u) {
-			sip_tp.net->arm(u->sock, SIP_SOCK_READ);
+			error = sip_tp.net->arm(u->sock, SIP_SOCK_READ);
 			sip_udp_sock_unref(u);
 		}
 	}
+	return error;
 }
 
 /* ---- reading ---- */

@@ -371,8 +371,12 @@ int conf_set_read(struct conf_set *set, const char *dir, const char *name, struc
 	int rc, saved;
 
 	*set = (struct conf_set){0};
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		conf_error_add(errors, false, name, 0, "out of memory");
+		set->broken = true;
+		errno = ENOMEM;
 		return -1;
+	}
 	rc = parse_path(&p, path, name);
 	saved = errno;
 	if (rc != 0 && saved != ENOENT) {

@@ -4,12 +4,19 @@
  */
 #include "conf_dir.h"
 
+#include <stdarg.h>
+
 static unsigned long fail_at; /* 0: none fails */
 static unsigned long calls;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t n);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
+int __wrap_asprintf(char **out, const char *format, ...);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
@@ -32,6 +39,28 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return fails() ? NULL : __real_realloc(p, n);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t n)
+{
+	return fails() ? NULL : __real_strndup(text, n);
+}
+
+int __wrap_asprintf(char **out, const char *format, ...)
+{
+	va_list args;
+	int n = -1;
+
+	va_start(args, format);
+	if (!fails())
+		n = vasprintf(out, format, args);
+	va_end(args);
+	return n;
 }
 
 static const char TEXT[] =

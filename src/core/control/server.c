@@ -13,12 +13,15 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Clients at once: descriptors that a looping script could hold. */
 #define MAX_CLIENTS 32
 /* How long stop waits for clients to take their replies. */
 #define STOP_FLUSH_MS 1000
+/* How long what the system refused (a descriptor, memory) is not asked for again. */
+#define PAUSE_MS 100
 
 struct client {
 	int fd; /* -1: free */
@@ -109,21 +112,24 @@ static void client_read(struct client *c)
 	}
 }
 
-static void client_accept(void)
+/* false: not now. The client waits in the kernel, which would wake us at once again. */
+static bool client_accept(void)
 {
 	int fd = accept4(server.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	for (int i = 0; fd >= 0 && i < MAX_CLIENTS; i++) {
+	if (fd < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+	for (int i = 0; i < MAX_CLIENTS; i++) {
 		struct client *c = &server.clients[i];
 
 		if (c->fd >= 0)
 			continue;
 		c->fd = fd;
 		c->in_len = c->out_len = c->out_sent = 0;
-		return;
+		return true;
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
+	return true;
 }
 
 static void client_serve(struct client *c, short events)
@@ -146,28 +152,44 @@ static bool full(void)
 	return true;
 }
 
-/* One round of poll; false: it is time to stop. */
-static bool serve(void)
+/* Without memory for poll there is only the clock. */
+static void pause_on(int error)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+	if (error == EINTR)
+		return;
+	rs_event(RS_LOG_WARNING, "control.paused", RS_FZ("error", strerror(error)));
+	nanosleep(&pause, NULL);
+}
+
+/* One round of poll; false: it is time to stop. *paused: nobody is let in for a moment. */
+static bool serve(bool *paused)
 {
 	struct pollfd v[MAX_CLIENTS + 2];
 
 	v[0] = (struct pollfd){.fd = server.wake, .events = POLLIN};
-	v[1] = (struct pollfd){.fd = full() ? -1 : server.listener, .events = POLLIN};
+	v[1] = (struct pollfd){.fd = full() || *paused ? -1 : server.listener, .events = POLLIN};
 	for (int i = 0; i < MAX_CLIENTS; i++) {
 		const struct client *c = &server.clients[i];
 
 		v[i + 2] = (struct pollfd){.fd = c->fd, .events = c->out ? POLLOUT : POLLIN};
 	}
-	if (poll(v, MAX_CLIENTS + 2, -1) < 0)
-		return errno == EINTR;
+	if (poll(v, MAX_CLIENTS + 2, *paused ? PAUSE_MS : -1) < 0) {
+		pause_on(errno);
+		return true;
+	}
+	*paused = false;
 	if (v[0].revents)
 		return false;
 	for (int i = 0; i < MAX_CLIENTS; i++) {
 		if (v[i + 2].revents)
 			client_serve(&server.clients[i], v[i + 2].revents);
 	}
-	if (v[1].revents)
-		client_accept();
+	if (v[1].revents && !client_accept()) {
+		rs_event(RS_LOG_WARNING, "control.paused", RS_FZ("error", strerror(errno)));
+		*paused = true;
+	}
 	return true;
 }
 
@@ -187,8 +209,10 @@ static void flush(void)
 
 static void *control_thread(void *arg)
 {
+	bool paused = false;
+
 	(void)arg;
-	while (serve())
+	while (serve(&paused))
 		;
 	flush();
 	return NULL;

@@ -50,8 +50,12 @@ char *control_answer(struct rs_str line, size_t *len)
 		reply = failure("No memory for the answer.\n");
 	n = reply ? json_dumpb(reply, NULL, 0, JSON_COMPACT) : 0;
 	text = n ? malloc(n + 1) : NULL;
+	/* It needs memory itself: what it did not write is nobody's business. */
+	if (text && json_dumpb(reply, text, n, JSON_COMPACT) != n) {
+		free(text);
+		text = NULL;
+	}
 	if (text) {
-		json_dumpb(reply, text, n, JSON_COMPACT);
 		text[n] = '\n';
 		*len = n + 1;
 	}

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define SCHEMA_VERSION 1
-#define BURY_TRIES     3 /* of a commit over one that failed: a disk that fails now and then */
+#define TRIES          3 /* of what has to be mended: a disk, or a memory, that fails now and then */
 
 static sqlite3 *db;
 static sqlite3_stmt *upsert, *erase;
@@ -238,13 +238,24 @@ static int write_update(const struct update *u)
 }
 
 /*
+ * Ends a transaction that failed. Without memory even that may fail, and no other could begin while this one is open:
+ * whoever writes next tries again.
+ */
+static int undo(void)
+{
+	for (int i = 0; i < TRIES && !sqlite3_get_autocommit(db); i++)
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return sqlite3_get_autocommit(db) ? 0 : fail("ROLLBACK");
+}
+
+/*
  * A commit that failed may lie in the WAL all the same, whole, when only its sync failed: a crash now would bring it
  * back. The next commit is written over it, so one is made at once.
  */
 static void bury_failed_commit(void)
 {
-	for (int i = 0; i < BURY_TRIES; i++) {
-		if (sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL) == SQLITE_OK)
+	for (int i = 0; i < TRIES; i++) {
+		if (undo() == 0 && sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL) == SQLITE_OK)
 			return;
 	}
 	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("error", "changes that failed may come back after a crash"));
@@ -252,20 +263,20 @@ static void bury_failed_commit(void)
 
 int store_write(struct update *first, bool only_one)
 {
-	int error = run("BEGIN IMMEDIATE");
+	int error = undo();
 
+	if (!error)
+		error = run("BEGIN IMMEDIATE");
 	if (error)
 		return error;
 	for (struct update *u = first; u && !error; u = only_one ? NULL : u->next_group)
 		error = write_update(u);
 	if (error) {
-		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		(void)undo();
 		return error;
 	}
 	error = run("COMMIT");
-	if (error) {
-		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	if (error)
 		bury_failed_commit();
-	}
 	return error;
 }

@@ -38,9 +38,12 @@ static bool stopping;
 
 static void on_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
+	struct sip_tx_data *tx = sip_tx_response(rx, 200, RS_STR_NULL);
+
+	sim_check(tx != NULL);
 	processed++;
 	/* The connection may have gone already: then this says so, and the transaction ends by itself. */
-	sip_tsx_respond(tsx, sip_tx_response(rx, 200, RS_STR_NULL));
+	sip_tsx_respond(tsx, tx);
 }
 
 static void one_outcome(struct request *r)

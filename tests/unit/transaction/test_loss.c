@@ -61,6 +61,14 @@ static const struct sip_tsx_user user = {
 	.on_terminated = on_terminated,
 };
 
+static void respond(struct sip_tsx *tsx, struct sip_rx_data *rx, unsigned status)
+{
+	struct sip_tx_data *tx = sip_tx_response(rx, status, RS_STR_NULL);
+
+	sim_check(tx != NULL);
+	sim_check_int(sip_tsx_respond(tsx, tx), 0);
+}
+
 static void on_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
 	/* The Call-ID is the number of the call. */
@@ -69,8 +77,8 @@ static void on_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 	sim_check(rs_str_to_u64(sip_rx_msg(rx)->call_id, CALLS - 1, &n) == 0);
 	ones[n].heard++;
 	if (ones[n].invite)
-		sim_check_int(sip_tsx_respond(tsx, sip_tx_response(rx, 180, RS_STR_NULL)), 0);
-	sim_check_int(sip_tsx_respond(tsx, sip_tx_response(rx, ones[n].wanted, RS_STR_NULL)), 0);
+		respond(tsx, rx, 180);
+	respond(tsx, rx, ones[n].wanted);
 }
 
 static void begin_one(unsigned n)

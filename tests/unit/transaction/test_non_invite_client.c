@@ -238,6 +238,7 @@ static void what_cannot_be_a_transaction_is_refused(void **state)
 	assert_int_equal(call.result, -1);
 	assert_int_equal(call.error, EINVAL);
 	phone_sends("OPTIONS");
+	assert_non_null(call.request);
 	tx = sip_tx_response(call.request, 200, RS_STR_NULL);
 	assert_int_equal(sip_tsx_send_for(NULL, tx, NULL, NULL, NULL, 0, NULL), -1);
 	assert_int_equal(errno, EINVAL);

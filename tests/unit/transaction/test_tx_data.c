@@ -237,6 +237,7 @@ static void long_uri_moves_the_message_to_a_larger_buffer(void **state)
 	p.uri = rs_str_c(uri);
 	p.to = RS_STR("<sip:bob@example.com>");
 	tx = sip_tx_request(&p);
+	assert_non_null(tx);
 	assert_int_equal(sip_tx_seal(tx, SIP_TRANSPORT_UDP, address("10.0.0.1:5060")), 0);
 	assert_int_equal(strncmp(text_of(tx) + 8, uri, strlen(uri)), 0);
 	assert_non_null(strstr(text_of(tx), "CSeq: 7 MESSAGE\r\n"));

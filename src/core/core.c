@@ -253,12 +253,20 @@ static int reload(struct ast_sip_conf_errors *errors)
 	int rc = -1;
 
 	s = ast_sip_snapshot_load(options.conf_dir, old, errors);
-	/* Listeners first: what cannot be opened must leave everything as it was. */
-	if (!s || (listening && ast_sip_listeners_change(s, errors)))
+	/* First what can fail: it must leave everything as it was. */
+	if (!s)
 		goto out;
+	if (ast_sip_registered_configured(s)) {
+		conf_error_add(errors, false, "pjsip.conf", 0, "no memory for the order of identifiers");
+		goto out;
+	}
+	if (listening && ast_sip_listeners_change(s, errors)) {
+		if (ast_sip_registered_configured(old))
+			rs_event(RS_LOG_ERROR, "core.no_memory", RS_FZ("for", "order of identifiers"));
+		goto out;
+	}
 	ast_sip_snapshot_install(ast_sip_snapshot_ref(s));
 	configure(s);
-	ast_sip_registered_configured();
 	ast_sip_location_configured(s);
 	ast_sip_loader_reload_all();
 	report_not_applicable(s);

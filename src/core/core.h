@@ -59,8 +59,8 @@ void ast_sip_identifiers_each(void (*each)(void *token, const char *name), void 
 void ast_sip_formatters_each(void (*each)(void *token, const struct ast_sip_endpoint_formatter *formatter),
 			     void *token);
 /* The modules' order of identifiers from explicit load lines of modules.conf (names like "ip", "username"); copied.
- * Before or after registration. */
-void ast_sip_identifiers_set_load_order(const char *const *names, size_t n);
+ * Before or after registration. 0 or -1 (ENOMEM). */
+int ast_sip_identifiers_set_load_order(const char *const *names, size_t n);
 /* distributor.c: the transaction user of the stack. */
 void ast_sip_distributor_request(struct sip_tsx *tsx, struct sip_rx_data *rx);
 void ast_sip_distributor_stray_response(struct sip_rx_data *rx);

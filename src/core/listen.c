@@ -151,6 +151,8 @@ static int open_one(const struct listener *l)
 	if (!error && add(&opened, l)) {
 		sip_listener_close(c.name, false);
 		error = ENOMEM;
+		rs_event(RS_LOG_ERROR, "listener.open_failed", RS_FZ("transport", l->id),
+			 RS_FZ("error", strerror(error)));
 	}
 	return error;
 }

@@ -43,8 +43,9 @@ bool ast_sip_registered_handles(const struct ast_sip_registered *r, enum sip_met
 /* Whether name stands in a comma-separated list, case ignored or not. */
 bool ast_sip_list_has(struct rs_str list, struct rs_str name, bool ignore_case);
 
-/* A new snapshot came into force: the identifiers' order may differ. */
-void ast_sip_registered_configured(void);
+/* s comes into force: the identifiers' order may differ. 0, or -1 (ENOMEM) and the old order stays. */
+struct ast_sip_snapshot;
+int ast_sip_registered_configured(struct ast_sip_snapshot *s);
 
 /* ---- between registry.c and registered.c ---- */
 

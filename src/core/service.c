@@ -76,9 +76,8 @@ static void hold(const struct ast_sip_entry *e, int delta)
 }
 
 /* 0, or -1 (ENOMEM): readers keep what they had. */
-static int publish(void)
+static int publish_for(struct ast_sip_snapshot *s)
 {
-	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
 	const struct ast_sip_global *g = s ? ast_sip_snapshot_global(s) : NULL;
 	struct ast_sip_identifier_order order = {
 		.configured = g && g->endpoint_identifier_order_set ? &g->endpoint_identifier_order : NULL,
@@ -87,7 +86,6 @@ static int publish(void)
 	};
 	struct ast_sip_registered *r = ast_sip_registered_build(entries, n_entries, &order), *old;
 
-	ast_sip_snapshot_unref(s);
 	if (!r) {
 		errno = ENOMEM;
 		return -1;
@@ -97,6 +95,15 @@ static int publish(void)
 	if (old && rs_quiet(passed_quiet_point, old))
 		rs_event(RS_LOG_WARNING, "core.no_memory", RS_FZ("for", "quiet point"));
 	return 0;
+}
+
+static int publish(void)
+{
+	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
+	int rc = publish_for(s);
+
+	ast_sip_snapshot_unref(s);
+	return rc;
 }
 
 static struct ast_sip_entry *find(enum ast_sip_entry_kind kind, const void *item)
@@ -380,30 +387,32 @@ static void free_loaded(void)
 	n_loaded = 0;
 }
 
-void ast_sip_identifiers_set_load_order(const char *const *names, size_t n)
+int ast_sip_identifiers_set_load_order(const char *const *names, size_t n)
 {
 	char **copy = calloc(n + 1, sizeof(*copy));
+	size_t copied = 0;
+	int rc = -1;
 
+	while (copy && copied < n && (copy[copied] = strdup(names[copied])))
+		copied++;
 	pthread_mutex_lock(&lock);
 	free_loaded();
 	loaded = copy;
-	for (size_t i = 0; copy && i < n; i++) {
-		copy[i] = strdup(names[i]);
-		if (!copy[i])
-			break;
-		n_loaded++;
-	}
-	if (started && publish())
-		rs_event(RS_LOG_ERROR, "core.no_memory", RS_FZ("for", "order of identifiers"));
+	n_loaded = copied;
+	if (copy && copied == n)
+		rc = started ? publish() : 0;
 	pthread_mutex_unlock(&lock);
+	return rc;
 }
 
-void ast_sip_registered_configured(void)
+int ast_sip_registered_configured(struct ast_sip_snapshot *s)
 {
+	int rc;
+
 	pthread_mutex_lock(&lock);
-	if (publish())
-		rs_event(RS_LOG_ERROR, "core.no_memory", RS_FZ("for", "order of identifiers"));
+	rc = publish_for(s);
 	pthread_mutex_unlock(&lock);
+	return rc;
 }
 
 int ast_sip_services_start(void)

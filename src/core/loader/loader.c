@@ -103,6 +103,12 @@ static int item_failed(const struct plan_item *item, bool fatal, const struct lo
 	return stop ? -1 : 0;
 }
 
+static int no_memory(const char *what)
+{
+	rs_log_line(RS_LOG_ERROR, "loader.c", "No memory for %s: modules cannot be loaded", what);
+	return -1;
+}
+
 static int items_open(const struct plan *plan)
 {
 	struct loader_why why;
@@ -111,7 +117,7 @@ static int items_open(const struct plan *plan)
 		struct ast_sip_module *m = loader_record(plan->v[i].name);
 
 		if (!m)
-			return -1;
+			return no_memory(plan->v[i].name);
 		if (module_open_tree(m, &why) && item_failed(&plan->v[i], false, &why))
 			return -1;
 	}
@@ -141,7 +147,7 @@ static int items_start(const struct plan *plan)
 	struct start_order *order = calloc(plan->n ? plan->n : 1, sizeof(*order));
 	struct loader_why why;
 	size_t n = 0;
-	int error = order ? 0 : -1;
+	int error = order ? 0 : no_memory("their order");
 
 	for (size_t i = 0; order && i < plan->n; i++) {
 		struct ast_sip_module *m = loader_find(plan->v[i].name);
@@ -181,10 +187,12 @@ int ast_sip_loader_start(const char *dir, const struct ast_sip_modules_conf *con
 	pthread_mutex_lock(&operation);
 	free(module_dir);
 	module_dir = strdup(dir);
-	error = module_dir ? plan_make(&plan, dir, conf, report_to_log, NULL) : -1;
+	error = module_dir ? plan_make(&plan, dir, conf, report_to_log, NULL) : no_memory("the name of their folder");
 	if (module_dir && !error) {
-		ast_sip_identifiers_set_load_order(plan.identifiers, plan.n_identifiers);
-		error = items_open(&plan);
+		if (ast_sip_identifiers_set_load_order(plan.identifiers, plan.n_identifiers))
+			error = no_memory("the order of identifiers");
+		if (!error)
+			error = items_open(&plan);
 		if (!error)
 			error = items_start(&plan);
 		close_unused();

@@ -2,6 +2,8 @@
 #include "core/loader/modules.h"
 #include "base/log.h"
 
+#include <errno.h>
+
 static struct ast_sip_module *dependency(const char *depends)
 {
 	char name[MODULE_NAME_MAX];
@@ -76,9 +78,11 @@ int module_start(struct ast_sip_module *m, struct loader_why *why)
 	atomic_store(&m->state, MODULE_STARTING);
 	result = start_dependencies(m, why);
 	if (result == AST_SIP_MODULE_OK) {
+		errno = 0;
 		result = m->info->load();
+		/* Its other reasons it has told itself. */
 		if (result != AST_SIP_MODULE_OK)
-			loader_why_set(why, "%s has declined to load", m->name);
+			loader_why_set(why, "%s has declined to load%s", m->name, errno == ENOMEM ? ": no memory" : "");
 	}
 	if (result != AST_SIP_MODULE_OK) {
 		atomic_store(&m->state, MODULE_DECLINED);

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static struct {
@@ -24,10 +25,14 @@ struct thread_contexts {
 	EVP_MAC_CTX *mac;
 };
 
-static EVP_MD *fetched[AST_SIP_ALGORITHMS];
-static EVP_MAC *siphash;
+/* A context of our own: the default one of OpenSSL 3.0 cannot be made later when memory was short at its first use. */
+static OSSL_LIB_CTX *library;
+static _Atomic(EVP_MD *) fetched[AST_SIP_ALGORITHMS];
+static _Atomic(EVP_MAC *) siphash;
+static _Atomic bool complete; /* all of the above is there */
+static pthread_mutex_t fetch_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t contexts_key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic bool key_made;
 
 static void contexts_free(void *p)
 {
@@ -50,22 +55,42 @@ static void release(void)
 	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++)
 		EVP_MD_free(fetched[i]);
 	EVP_MAC_free(siphash);
+	OSSL_LIB_CTX_free(library);
 }
 
+/* What is not there yet: without memory it is tried again at the next call. */
 static void fetch(void)
 {
-	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++)
-		fetched[i] = EVP_MD_fetch(NULL, algorithms[i].openssl_name, NULL);
-	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
-	pthread_key_create(&contexts_key, contexts_free);
-	atexit(release); /* behind OpenSSL's own handler, so it runs before that one */
+	bool all = true;
+
+	pthread_mutex_lock(&fetch_lock);
+	if (!library)
+		library = OSSL_LIB_CTX_new();
+	for (size_t i = 0; library && i < AST_SIP_ALGORITHMS; i++) {
+		if (!fetched[i])
+			fetched[i] = EVP_MD_fetch(library, algorithms[i].openssl_name, NULL);
+		all = all && fetched[i];
+	}
+	if (library && !siphash)
+		siphash = EVP_MAC_fetch(library, "SIPHASH", NULL);
+	/* Behind OpenSSL's own handler, so that it runs before that one. */
+	if (library && !key_made && pthread_key_create(&contexts_key, contexts_free) == 0) {
+		key_made = true;
+		atexit(release);
+	}
+	if (all && siphash && key_made)
+		atomic_store_explicit(&complete, true, memory_order_release);
+	pthread_mutex_unlock(&fetch_lock);
 }
 
 static struct thread_contexts *contexts(void)
 {
 	struct thread_contexts *c;
 
-	pthread_once(&once, fetch);
+	if (!atomic_load_explicit(&complete, memory_order_acquire))
+		fetch();
+	if (!key_made)
+		return NULL;
 	c = pthread_getspecific(contexts_key);
 	if (c)
 		return c;

@@ -10,7 +10,9 @@ struct lane {
 	pthread_cond_t cond;
 	struct rs_job *first, *last;
 	bool started, ending;
-	bool held; /* deterministic mode */
+	bool held;     /* deterministic mode */
+	bool borrowed; /* no thread could be made: a task of the pool does what is queued */
+	struct rs_task task;
 	pthread_t thread;
 	struct rs_quiet_mark mark;
 };
@@ -84,7 +86,23 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-/* Under the lock. A thread that cannot be made now is tried again at the next job. */
+/* What is queued must not wait for the next job, which may never come. */
+static void lane_borrow(struct rs_task *task)
+{
+	struct lane *l = rs_container_of(task, struct lane, task);
+	struct rs_job *job;
+
+	pthread_mutex_lock(&l->lock);
+	while ((job = lane_take(l)) != NULL) {
+		pthread_mutex_unlock(&l->lock);
+		job_run(job);
+		pthread_mutex_lock(&l->lock);
+	}
+	l->borrowed = false;
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* Under the lock. A thread that cannot be made now is tried again later. */
 static int lane_start(struct lane *l)
 {
 	sigset_t all, old;
@@ -114,14 +132,18 @@ void rs_executor_submit(enum rs_executor_lane lane, struct rs_job *job)
 		l->first = job;
 	l->last = job;
 	if (!rs_pool.config.deterministic) {
-		if (!l->started && !l->ending)
+		if (!l->started && !l->ending && !l->borrowed)
 			err = lane_start(l);
+		l->borrowed |= err != 0;
 		pthread_cond_signal(&l->cond);
 	}
 	pthread_mutex_unlock(&l->lock);
-	if (err)
-		rs_event(RS_LOG_ERROR, "executor.no_thread", RS_FZ("lane", lane_names[lane]),
-			 RS_FZ("error", strerror(err)));
+	if (!err)
+		return;
+	rs_event(RS_LOG_WARNING, "executor.no_thread", RS_FZ("lane", lane_names[lane]), RS_FZ("error", strerror(err)));
+	l->task.run = lane_borrow;
+	l->task.name = lane_names[lane];
+	rs_push(NULL, &l->task);
 }
 
 void rs_executor_stop(void)

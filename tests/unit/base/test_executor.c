@@ -1,5 +1,6 @@
 #include "base_test.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 struct job {
@@ -132,12 +133,56 @@ static void stop_runs_what_is_queued(void **state)
 	assert_int_equal(works, 100);
 }
 
+/* The linker sends the product's calls here. */
+static _Atomic bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	return no_threads ? EAGAIN : __real_pthread_create(thread, attr, run, arg);
+}
+
+static void counted_order(struct rs_job *rj)
+{
+	struct job *j = rs_container_of(rj, struct job, job);
+
+	if (j->number != works++)
+		disorder++;
+	free(j);
+}
+
+/* One job that waits for a thread would hold up everything that waits for the job. */
+static void a_lane_that_gets_no_thread_is_served_by_the_pool(void **state)
+{
+	(void)state;
+	works = disorder = 0;
+	assert_int_equal(rs_taskpool_start(NULL), 0);
+	for (int i = 0; i < 200; i++) {
+		struct job *j = calloc(1, sizeof(*j));
+
+		no_threads = i < 100;
+		j->job.work = counted_order;
+		j->job.name = "job";
+		j->number = i;
+		rs_executor_submit(RS_LANE_NAMES, &j->job);
+		if (i % 50 == 0)
+			assert_true(rs_taskpool_drain(30000));
+	}
+	assert_true(rs_taskpool_drain(30000));
+	assert_int_equal(works, 200);
+	assert_int_equal(disorder, 0);
+	rs_taskpool_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_run_in_order_off_the_pool_and_end_on_their_serializer),
 		cmocka_unit_test(a_job_that_blocks_holds_neither_the_pool_nor_other_lanes),
 		cmocka_unit_test(stop_runs_what_is_queued),
+		cmocka_unit_test(a_lane_that_gets_no_thread_is_served_by_the_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,7 +217,8 @@ int ast_sip_core_start(const struct ast_sip_core_options *wanted, struct ast_sip
 	options = *wanted;
 	started_us = rs_now_us();
 	error = make_directory(options.state_dir);
-	if (!error && (ast_sip_rx_state_start() || ast_sip_nonce_start() || ast_sip_budget_start(s)))
+	if (!error &&
+	    (ast_sip_digest_start() || ast_sip_rx_state_start() || ast_sip_nonce_start() || ast_sip_budget_start(s)))
 		error = ENOMEM;
 	if (!error) {
 		ast_sip_work_prepare();

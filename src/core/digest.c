@@ -1,6 +1,8 @@
 /* Digest computations over OpenSSL. Contexts are made once a thread: making them costs more than the digest itself. */
 #include "res_sip/digest.h"
 
+#include "core/pipeline.h"
+
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -25,14 +27,19 @@ struct thread_contexts {
 	EVP_MAC_CTX *mac;
 };
 
-/* A context of our own: the default one of OpenSSL 3.0 cannot be made later when memory was short at its first use. */
-static OSSL_LIB_CTX *library;
-static _Atomic(EVP_MD *) fetched[AST_SIP_ALGORITHMS];
-static _Atomic(EVP_MAC *) siphash;
-static _Atomic bool complete; /* all of the above is there */
+/*
+ * A context of our own: the default one of OpenSSL 3.0 stays broken when memory was short at its first use. All of this
+ * is there, or none.
+ */
+static struct {
+	OSSL_LIB_CTX *library;
+	EVP_MD *digests[AST_SIP_ALGORITHMS];
+	EVP_MAC *siphash;
+} fetched;
+static _Atomic bool complete;
 static pthread_mutex_t fetch_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t contexts_key;
-static _Atomic bool key_made;
+static bool key_made;
 
 static void contexts_free(void *p)
 {
@@ -41,6 +48,18 @@ static void contexts_free(void *p)
 	EVP_MD_CTX_free(c->md);
 	EVP_MAC_CTX_free(c->mac);
 	free(c);
+}
+
+static void fetched_free(void)
+{
+	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++) {
+		EVP_MD_free(fetched.digests[i]);
+		fetched.digests[i] = NULL;
+	}
+	EVP_MAC_free(fetched.siphash);
+	OSSL_LIB_CTX_free(fetched.library);
+	fetched.siphash = NULL;
+	fetched.library = NULL;
 }
 
 /* The main thread runs no key destructors, and what was fetched lives as long as the process. */
@@ -52,44 +71,50 @@ static void release(void)
 		pthread_setspecific(contexts_key, NULL);
 		contexts_free(c);
 	}
-	for (size_t i = 0; i < AST_SIP_ALGORITHMS; i++)
-		EVP_MD_free(fetched[i]);
-	EVP_MAC_free(siphash);
-	OSSL_LIB_CTX_free(library);
+	fetched_free();
 }
 
-/* What is not there yet: without memory it is tried again at the next call. */
-static void fetch(void)
+/* Under the lock. */
+static bool fetch_all(void)
 {
-	bool all = true;
+	bool all = (fetched.library = OSSL_LIB_CTX_new()) != NULL;
 
+	for (size_t i = 0; i < AST_SIP_ALGORITHMS && all; i++) {
+		fetched.digests[i] = EVP_MD_fetch(fetched.library, algorithms[i].openssl_name, NULL);
+		all = fetched.digests[i] != NULL;
+	}
+	if (all)
+		fetched.siphash = EVP_MAC_fetch(fetched.library, "SIPHASH", NULL);
+	if (all && fetched.siphash && !key_made)
+		/* Behind OpenSSL's own handler, so that it runs before that one. */
+		key_made = pthread_key_create(&contexts_key, contexts_free) == 0 && atexit(release) == 0;
+	return all && fetched.siphash && key_made;
+}
+
+int ast_sip_digest_start(void)
+{
+	int rc = 0;
+
+	if (atomic_load_explicit(&complete, memory_order_acquire))
+		return 0;
 	pthread_mutex_lock(&fetch_lock);
-	if (!library)
-		library = OSSL_LIB_CTX_new();
-	for (size_t i = 0; library && i < AST_SIP_ALGORITHMS; i++) {
-		if (!fetched[i])
-			fetched[i] = EVP_MD_fetch(library, algorithms[i].openssl_name, NULL);
-		all = all && fetched[i];
+	if (!complete) {
+		if (fetch_all()) {
+			atomic_store_explicit(&complete, true, memory_order_release);
+		} else {
+			fetched_free();
+			rc = -1;
+		}
 	}
-	if (library && !siphash)
-		siphash = EVP_MAC_fetch(library, "SIPHASH", NULL);
-	/* Behind OpenSSL's own handler, so that it runs before that one. */
-	if (library && !key_made && pthread_key_create(&contexts_key, contexts_free) == 0) {
-		key_made = true;
-		atexit(release);
-	}
-	if (all && siphash && key_made)
-		atomic_store_explicit(&complete, true, memory_order_release);
 	pthread_mutex_unlock(&fetch_lock);
+	return rc;
 }
 
 static struct thread_contexts *contexts(void)
 {
 	struct thread_contexts *c;
 
-	if (!atomic_load_explicit(&complete, memory_order_acquire))
-		fetch();
-	if (!key_made)
+	if (ast_sip_digest_start())
 		return NULL;
 	c = pthread_getspecific(contexts_key);
 	if (c)
@@ -98,7 +123,7 @@ static struct thread_contexts *contexts(void)
 	if (!c)
 		return NULL;
 	c->md = EVP_MD_CTX_new();
-	c->mac = siphash ? EVP_MAC_CTX_new(siphash) : NULL;
+	c->mac = EVP_MAC_CTX_new(fetched.siphash);
 	if (!c->md || !c->mac || pthread_setspecific(contexts_key, c)) {
 		contexts_free(c);
 		return NULL;
@@ -129,7 +154,7 @@ int ast_sip_digest_join(enum ast_sip_algorithm algorithm, const struct rs_str *p
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
-	if (!c || !fetched[algorithm] || !EVP_DigestInit_ex2(c->md, fetched[algorithm], NULL))
+	if (!c || !EVP_DigestInit_ex2(c->md, fetched.digests[algorithm], NULL))
 		goto failed;
 	for (size_t i = 0; i < n; i++) {
 		if (i && !EVP_DigestUpdate(c->md, ":", 1))

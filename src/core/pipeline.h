@@ -54,6 +54,8 @@ void ast_sip_overload_configure(struct ast_sip_snapshot *s);
 void ast_sip_overload_stop(void);
 
 /* nonce.c: the core's own. 0 or -1. */
+/* Makes what digests need. 0, or -1 without memory: then the next digest tries again. */
+int ast_sip_digest_start(void);
 int ast_sip_nonce_start(void);
 int ast_sip_nonce_make(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size);
 

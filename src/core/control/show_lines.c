@@ -1,8 +1,8 @@
 /* Lines that stand in the output of several show commands: an object's own, or as somebody's child. */
 #include "core/control/show.h"
+#include "res_sip/digest.h"
 #include "res_sip/location.h"
 
-#include <openssl/evp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -31,14 +31,12 @@ static const char *status_text(const struct ast_sip_contact *c)
 /* The first ten hex digits of the URI's MD5: a short name, no secret. */
 static void uri_hash(struct rs_str uri, char out[11])
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	char hex[AST_SIP_DIGEST_HEX];
 
-	snprintf(out, 11, "%s", "----------");
-	if (!EVP_Digest(uri.p, uri.len, md, &len, EVP_md5(), NULL) || len < 5)
-		return;
-	for (size_t i = 0; i < 5; i++)
-		snprintf(out + 2 * i, 3, "%02x", md[i]);
+	if (ast_sip_digest_join(AST_SIP_MD5, &uri, 1, hex))
+		snprintf(out, 11, "%s", "----------");
+	else
+		snprintf(out, 11, "%.10s", hex);
 }
 
 void show_contact_line(struct show *show, const struct ast_sip_contact *c)

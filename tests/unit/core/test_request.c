@@ -289,6 +289,7 @@ static struct sip_tx_data *with_auth(struct ast_sip_endpoint *e, struct sip_rx_d
 	assert_int_equal(sip_rx_msg(challenge)->status, 401);
 	assert_int_equal(attempt, ++answered);
 	tx = sip_tx_clone(old, sip_tx_cseq(old) + 1);
+	assert_non_null(tx);
 	sip_tx_remove_hdr(tx, SIP_HDR_AUTHORIZATION);
 	sip_tx_add_hdr(tx, SIP_HDR_AUTHORIZATION, RS_STR("Digest username=\"x\""));
 	return tx;

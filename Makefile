@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -32,6 +32,10 @@ sim: all packages-test
 
 mutations: all packages-test
 	@python3 tests/sim/mutations.py $(BUILD)
+
+# Every allocation and every system call failing in turn; the suite runs a part of it.
+faults: packages-test
+	@scripts/faults $(BUILD)
 
 # The place is compiled in, so the folder is configured for it first.
 install: all

@@ -4,7 +4,7 @@ A program runs once to tell its sites, the distinct paths of calls within the pr
 once for each of them, and that one fails. A test may then fail, since it cannot get what it asked for. The product may
 not: a crash in it, a sanitizer's report, or a run without end is a failure. short: each site counts once in the whole
 suite, known by its innermost calls, and slow programs are left out; otherwise once in each program, and the allocations
-of libraries fail as well.
+of libraries fail as well, each once in the whole suite.
 """
 import concurrent.futures
 import json
@@ -91,7 +91,7 @@ class Program:
         self.symbols.load(lines)
         for line in lines:
             path = sites.product_path(self.symbols.places(line))
-            library = () if self.symbols.own(line.frames[0]) else (line.hash,)
+            library = () if self.symbols.own(line.frames[0]) else ('+'.join(line.frames[0]),)
             if path:
                 self.sites.setdefault((line.call, *path, *library), line)
 
@@ -152,6 +152,9 @@ def choose(all_programs, short):
             keys = [k for k in keys if k[:DEPTH + 1] not in taken]
             keys = list({k[:DEPTH + 1]: k for k in reversed(keys)}.values())
             taken.update(k[:DEPTH + 1] for k in keys)
+        else:  # a library is the same in all programs
+            keys = [k for k in keys if '+' not in k[-1] or k not in taken]
+            taken.update(keys)
         chosen += [(p, k) for k in keys[:LIMIT]]
     return chosen
 

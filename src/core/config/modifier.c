@@ -126,6 +126,9 @@ out:
 	return found;
 }
 
+/* Unknown bases of one load that are told with the nearest name. */
+#define HINTS 100
+
 /* The names that a misspelt base may have meant: templates, since those are what bases are. Caller frees the array. */
 static const char **template_names(const struct conf_set *set, size_t *n)
 {
@@ -141,8 +144,10 @@ static const char **template_names(const struct conf_set *set, size_t *n)
 
 static void base_unknown(struct conf_parser *p, struct rs_str name, struct rs_str base)
 {
-	size_t n;
-	const char **names = template_names(p->set, &n);
+	size_t n = 0;
+	/* Each looks through the whole file: one template of 100,000 endpoints that is missing would take minutes to
+	 * tell. */
+	const char **names = p->errors->n_fatal < HINTS ? template_names(p->set, &n) : NULL;
 	char hint[160] = "";
 
 	if (names)

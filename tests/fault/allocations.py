@@ -114,10 +114,13 @@ class Program:
             # A failed test leaves what it had.
             if not UNFINISHED.search(said) and KEPT not in ' '.join(key):
                 return 'leak', places
-        crashes = [self.symbols.places(line) for line in lines if line.kind == 'crash' and line.call != 'QUIT']
-        for places in crashes:
+        crashed = [line for line in lines if line.kind == 'crash' and line.call != 'QUIT']
+        crashes = [self.symbols.places(line) for line in crashed]
+        for line, places in zip(crashed, crashes):
             if places and sites.is_product(places[0]):
-                return 'crash', places
+                # Frame 0 is the signal's. A library that crashes in the call that found no memory is not ours to mend.
+                within = '+' in key[-1] and places[0] == key[1] and not self.symbols.own(line.frames[1])
+                return 'crash in library' if within else 'crash', places
         if status is None:
             places = [p for line in lines if line.call == 'QUIT' for p in self.symbols.places(line)]
             return ('hang in test' if places and not sites.is_product(places[0]) else 'hang'), places
@@ -160,19 +163,19 @@ def choose(all_programs, short):
 
 
 def table(all_programs, chosen):
-    kinds = ['unnoticed', 'test failed', 'crash in test', 'not reached', 'hang in test', 'leak', 'report', 'hang',
-             'crash']
+    kinds = ['unnoticed', 'test failed', 'crash in test', 'crash in library', 'not reached', 'hang in test',
+             'leak', 'report', 'hang', 'crash']
     runs = {}
     for p, _ in chosen:
         runs[p.name] = runs.get(p.name, 0) + 1
-    print(f'{"program":34}{"sites":>7}{"runs":>7}' + ''.join(f'{k:>15}' for k in kinds))
+    print(f'{"program":34}{"sites":>7}{"runs":>7}' + ''.join(f'{k:>17}' for k in kinds))
     total = [0] * (len(kinds) + 2)
     for p in sorted(all_programs, key=lambda p: p.name):
         row = [len(p.sites), runs.get(p.name, 0)] + [p.outcomes.get(k, 0) for k in kinds]
         total = [a + b for a, b in zip(total, row)]
         if row[1]:
-            print(f'{p.name:34}{row[0]:>7}{row[1]:>7}' + ''.join(f'{v:>15}' for v in row[2:]))
-    print(f'{"all":34}{total[0]:>7}{total[1]:>7}' + ''.join(f'{v:>15}' for v in total[2:]))
+            print(f'{p.name:34}{row[0]:>7}{row[1]:>7}' + ''.join(f'{v:>17}' for v in row[2:]))
+    print(f'{"all":34}{total[0]:>7}{total[1]:>7}' + ''.join(f'{v:>17}' for v in total[2:]))
 
 
 def main():

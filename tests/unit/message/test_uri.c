@@ -204,6 +204,18 @@ static void the_finer_rules_of_comparison_hold(void **state)
 	assert_true(equal("sip:a@b?X=1", "sip:a@b?x=1"));
 }
 
+/* RFC 3261 section 19.1.1 forbids it, phones do it, and a binding must be found again by the contact that made it. */
+static void of_a_parameter_that_stands_twice_the_first_counts(void **state)
+{
+	(void)state;
+	assert_true(equal("sip:a@b;x=1;x=2", "sip:a@b;x=1;x=2"));
+	assert_true(equal("sip:a@b;maddr=c;maddr=d", "sip:a@b;maddr=c"));
+	assert_false(equal("sip:a@b;maddr=c;maddr=d", "sip:a@b;maddr=d"));
+	assert_false(equal("sip:a@b;x=1;x=2", "sip:a@b;x=2;x=1"));
+	assert_true(equal("tel:+1;ext=1;ext=2", "tel:+1;ext=1;ext=2"));
+	assert_false(equal("tel:+1;ext=1;ext=2", "tel:+1;ext=2;ext=1"));
+}
+
 static void telephone_numbers_compare_without_separators(void **state)
 {
 	(void)state;
@@ -275,6 +287,7 @@ int main(void)
 		cmocka_unit_test(the_equal_uris_of_rfc_3261_are_equal),
 		cmocka_unit_test(the_different_uris_of_rfc_3261_differ),
 		cmocka_unit_test(the_finer_rules_of_comparison_hold),
+		cmocka_unit_test(of_a_parameter_that_stands_twice_the_first_counts),
 		cmocka_unit_test(telephone_numbers_compare_without_separators),
 		cmocka_unit_test(other_schemes_compare_as_bytes),
 		cmocka_unit_test(escapes_go_and_come),

@@ -103,10 +103,11 @@ static int check_edits(struct forward *f)
 		case SIP_EDIT_ADD_FIRST:
 		case SIP_EDIT_ADD:
 		case SIP_EDIT_REPLACE:
-			/* Content-Length is the body's. */
-			if (e->id == SIP_HDR_CONTENT_LENGTH)
-				return -1;
 			if (e->id == SIP_HDR_OTHER && (!e->name.len || !sip_all(e->name, C_TOKEN, false)))
+				return -1;
+			/* Content-Length is the body's, by whatever name. */
+			if (e->id == SIP_HDR_CONTENT_LENGTH ||
+			    (e->id == SIP_HDR_OTHER && sip_hdr_from_name(e->name) == SIP_HDR_CONTENT_LENGTH))
 				return -1;
 			break;
 		default:

@@ -117,6 +117,8 @@ static void edits_cannot_break_the_message(void **state)
 	assert_refused({.op = SIP_EDIT_ADD, .name = RS_STR("a b"), .value = RS_STR("c")});
 	assert_refused({.op = SIP_EDIT_ADD, .value = RS_STR("c")});
 	assert_refused({.op = SIP_EDIT_REPLACE, .id = SIP_HDR_CONTENT_LENGTH, .value = RS_STR("1")});
+	assert_refused({.op = SIP_EDIT_ADD, .name = RS_STR("content-LENGTH"), .value = RS_STR("1")});
+	assert_refused({.op = SIP_EDIT_ADD_FIRST, .name = RS_STR("l"), .value = RS_STR("1")});
 	assert_refused({.op = SIP_EDIT_POP_VALUE, .name = RS_STR("x-own")});
 }
 

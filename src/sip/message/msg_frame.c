@@ -28,17 +28,20 @@ static const char *find_head_end(const char *p, const char *end, const char *sta
 	return NULL;
 }
 
-/* More leading line ends than keepalives explain, and how far a first word is looked at again: bounds the work a slow
+/* More leading line ends than keepalives explain, and the bytes of a first word that is judged: bounds the work a slow
  * sender costs. */
 #define START_MAX 64
 
-/* A method or "SIP/" and a blank: what follows a lost frame (a body, say) is told from a message at its first line. */
+/*
+ * A method or "SIP/" and a blank: what follows a lost frame (a body, say) is told from a message at its first line. A
+ * longer word is left to the parser, however much of it came at once.
+ */
 static bool starts_like_sip(const char *p, const char *end)
 {
 	struct sip_cur c = {p, end};
 	struct rs_str word = cur_span(&c, C_TOKEN);
 
-	if (cur_end(&c))
+	if (cur_end(&c) || word.len >= START_MAX)
 		return true;
 	if (SIP_IS(word, "sip") && *c.p == '/')
 		return true;
@@ -83,7 +86,7 @@ enum sip_parse_result sip_msg_frame(struct rs_str bytes, size_t *from, size_t *l
 	while (start < end && start - p < START_MAX && (*start == '\r' || *start == '\n'))
 		start++;
 	*length = 0;
-	if (*from < START_MAX && !starts_like_sip(start, end))
+	if (*from < (size_t)(start - p) + START_MAX && !starts_like_sip(start, end))
 		return SIP_PARSE_BAD;
 	body = find_head_end(p, end, start, from);
 	if (!body) {

@@ -173,6 +173,28 @@ static void what_is_no_sip_is_known_by_its_first_word(void **state)
 	assert_int_equal(frame(RS_STR(""), &length), SIP_PARSE_PARTIAL);
 }
 
+/* Whether a stream is SIP must not depend on how much of its first word came at once. */
+static void a_long_first_word_is_judged_the_same_in_pieces(void **state)
+{
+	char text[200];
+
+	(void)state;
+	for (size_t word = 50; word < 80; word++) {
+		for (size_t lines = 0; lines < 70; lines += 23) {
+			size_t from = 0, whole_from = 0, length, need, n = lines + word + 1;
+			enum sip_parse_result r = SIP_PARSE_PARTIAL;
+
+			memset(text, '\n', lines);
+			memset(text + lines, 'a', word);
+			text[n - 1] = '\xff';
+			for (size_t have = 1; have <= n && r == SIP_PARSE_PARTIAL; have++)
+				r = sip_msg_frame(rs_str_n(text, have), &from, &length, &need);
+			assert_int_equal(sip_msg_frame(rs_str_n(text, n), &whole_from, &length, &need), r);
+			assert_int_equal(r, word < 64 || lines > 64 ? SIP_PARSE_BAD : SIP_PARSE_PARTIAL);
+		}
+	}
+}
+
 static void a_header_section_without_end_is_bad_at_the_limit(void **state)
 {
 	static char big[SIP_MAX_MSG + 16];
@@ -195,6 +217,7 @@ int main(void)
 		cmocka_unit_test(contradictory_lengths_lose_the_frame),
 		cmocka_unit_test(a_missing_length_is_zero_on_a_stream),
 		cmocka_unit_test(what_is_no_sip_is_known_by_its_first_word),
+		cmocka_unit_test(a_long_first_word_is_judged_the_same_in_pieces),
 		cmocka_unit_test(a_header_section_without_end_is_bad_at_the_limit),
 	};
 

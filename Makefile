@@ -1,9 +1,11 @@
 # The front door; meson does the work. `make run` and `make test` are all that is needed to begin.
 BUILD ?= build
 PREFIX ?= /usr/local
+# libFuzzer is clang's.
+FUZZ = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -11,8 +13,16 @@ all: packages-build
 run: all
 	@scripts/run $(BUILD)
 
+# The suite, then every fuzz target for a short bound.
 test: packages-test
 	@scripts/test "" $(BUILD)
+	@scripts/packages fuzz
+	@CC=clang scripts/test fuzz $(BUILD)-fuzz $(FUZZ)
+
+# FUZZ_SECONDS=1200 FUZZ_TARGETS="message uri" FUZZ_KEEP=1: see scripts/fuzz.
+fuzz: packages-test
+	@scripts/packages fuzz
+	@CC=clang scripts/fuzz $(BUILD)-fuzz $(FUZZ)
 
 asan: packages-test
 	@TIMEOUT_MULTIPLIER=4 scripts/test "" $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false
@@ -62,7 +72,7 @@ lint: packages-build
 	@CC=clang scripts/lint $(BUILD)-clang
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz
 
 packages-build:
 	@scripts/packages build

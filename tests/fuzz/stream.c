@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #define MAX_PIECES    16
-#define BY_BYTES_MOST 600 /* longer streams are not fed byte by byte: too slow to be worth it */
+#define BY_BYTES_MOST 200 /* longer streams are not fed byte by byte: too slow to be worth it */
 
 /* ---- what came out ---- */
 

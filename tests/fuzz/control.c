@@ -79,7 +79,7 @@ static void run_words(struct rs_str line)
 /* The operator's own regular expressions may take the memory and the time that he likes. */
 static bool has_expensive_regex(struct rs_str s)
 {
-	return memmem(s.p, s.len, "like", 4) && (memchr(s.p, '{', s.len) || memchr(s.p, '\\', s.len));
+	return s.p && memmem(s.p, s.len, "like", 4) && (rs_str_chr(s, '{') || rs_str_chr(s, '\\'));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,11 +16,12 @@
 
 static const char config[] = "[alice]\ntype=endpoint\naors=alice\nauth=alice\n[alice]\ntype=aor\nmax_contacts=3\n"
 			     "contact=sip:alice@10.0.0.2:5062\n[alice]\ntype=auth\nusername=alice\npassword=x\n"
-			     "[bob]\ntype=endpoint\naors=bob\n[bob]\ntype=aor\n"
+			     "[bob]\ntype=endpoint\naors=bob\n[bob]\ntype=aor\n[caf\xe9]\ntype=endpoint\n"
 			     "[id]\ntype=identify\nendpoint=bob\nmatch=10.0.0.7\n[acl]\ntype=acl\ndeny=10.9.0.0/16\n";
 
 static void check_reply(const char *reply, size_t len)
 {
+	const char *err;
 	json_t *r;
 
 	FUZZ_CHECK(len && reply[len - 1] == '\n' && memchr(reply, '\n', len) == reply + len - 1);
@@ -28,6 +29,8 @@ static void check_reply(const char *reply, size_t len)
 	FUZZ_CHECK(r && json_is_integer(json_object_get(r, "exit")));
 	FUZZ_CHECK(json_is_array(json_object_get(r, "words")) ||
 		   (json_is_string(json_object_get(r, "out")) && json_is_string(json_object_get(r, "err"))));
+	err = json_string_value(json_object_get(r, "err"));
+	FUZZ_CHECK(!err || !strstr(err, "No memory"));
 	json_decref(r);
 }
 
@@ -36,7 +39,6 @@ static void run(struct rs_str line)
 	size_t len = 0;
 	char *reply = control_answer(line, &len);
 
-	/* Only a lack of memory gives none. */
 	FUZZ_CHECK(reply);
 	check_reply(reply, len);
 	free(reply);

@@ -136,12 +136,20 @@ static void inbound(struct rs_str lines, unsigned which)
 {
 	struct ast_sip_endpoint *e = endpoint(which);
 	char nonce[NONCE_TEXT], response[AST_SIP_DIGEST_HEX];
-	bool has_nonce, has_response = false;
+	bool has_nonce, has_forged, has_response = false;
 	struct text fresh, whole;
 	struct sip_rx_data *rx;
 
 	FUZZ_CHECK(nonce_make(which & 1 ? RS_STR("one") : RS_STR("asterisk"), &source, nonce) == 0);
 	fresh = replaced(lines, "NONCE", nonce, &has_nonce);
+	if (!has_nonce) {
+		/* Its time stands first, and stays. */
+		char *digit = &nonce[8 + lines.len % (NONCE_TEXT - 9)];
+
+		*digit = *digit == '0' ? '1' : '0';
+		free(fresh.p);
+		fresh = replaced(lines, "FORGED", nonce, &has_forged);
+	}
 	rx = make_rx("REGISTER sip:10.0.0.1 SIP/2.0\r\n", "Authorization", rs_str_n(fresh.p, fresh.len));
 	if (rx) {
 		right_response(&rx->msg, response);

@@ -278,9 +278,10 @@ static void check_mandatory(struct sip_msg *msg)
 static enum sip_parse_result take_body(struct sip_msg *msg, const char *body, const char *end, bool stream)
 {
 	size_t rest = (size_t)(end - body), head = (size_t)(body - msg->start_line.p);
+	size_t length = msg->has_content_length ? msg->content_length : stream ? 0 : rest;
 
-	if (head > sip_limits.msg || (msg->has_content_length && msg->content_length > sip_limits.msg - head)) {
-		bool cut = !stream && rest <= sip_limits.msg;
+	if (head > sip_limits.msg || length > sip_limits.msg - head) {
+		bool cut = !stream && head <= sip_limits.msg && msg->has_content_length && rest <= sip_limits.msg;
 
 		/* A datagram that promises more than there can be is short, not long. */
 		sip_msg_flaw(msg, cut ? SIP_FLAW_LENGTH : SIP_FLAW_LIMIT, SIP_HDR_CONTENT_LENGTH, cut ? 400 : 513);

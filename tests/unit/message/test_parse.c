@@ -236,6 +236,26 @@ static void limits_can_be_lowered(void **state)
 	assert_int_equal(sip_uri_parse(RS_STR("sip:01234567890123456"), &(struct sip_uri){0}), 0);
 }
 
+/* Whether or not it says its length. */
+static void a_datagram_is_limited_as_the_configuration_says(void **state)
+{
+	struct sip_msg_limits low = {.msg = 600}, back = {.msg = SIP_MAX_MSG};
+	static const char body[] = "0123456789012345678901234567890123456789012345678901234567890123456789";
+
+	(void)state;
+	sip_msg_set_limits(&low);
+	assert_int_equal(flaw_of(request_with(0, "", "", "\r\n")), SIP_FLAW_NONE);
+	assert_int_equal(flaw_of(request_with(1, body, "\r\n", "")), SIP_FLAW_NONE);
+	assert_int_equal(flaw_of(request_with(10, body, "\r\n", "")), SIP_FLAW_LIMIT);
+	assert_int_equal(
+		flaw_of(request_with(12, "X: 012345678901234567890123456789012345678901234567890\r\n", "", "\r\n")),
+		SIP_FLAW_LIMIT);
+	assert_int_equal(p.msg.flaw_status, 513);
+	/* One that promises more than it can hold was cut on its way. */
+	assert_int_equal(flaw_of(request_with(1, body, "Content-Length: 65000\r\n\r\n", "")), SIP_FLAW_LENGTH);
+	sip_msg_set_limits(&back);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +270,7 @@ int main(void)
 		cmocka_unit_test(typed_memory_is_limited),
 		cmocka_unit_test(the_message_is_limited),
 		cmocka_unit_test(limits_can_be_lowered),
+		cmocka_unit_test(a_datagram_is_limited_as_the_configuration_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

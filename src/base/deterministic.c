@@ -1,4 +1,4 @@
-/* The single-threaded mode: one task at a time on the caller's thread, chosen by a seed. */
+/* The single-threaded mode: one task at a time on the caller's thread, chosen by a seed or by whoever asked to. */
 #include "base/pool.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #define WINDOW 64
 
 static uint64_t prng;
+static uint32_t (*chooser)(uint32_t n);
 
 /* splitmix64: any seed will do, 0 included. */
 static uint64_t prng_next(void)
@@ -16,6 +17,16 @@ static uint64_t prng_next(void)
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
 	return z ^ z >> 31;
+}
+
+void rs_taskpool_set_chooser(uint32_t (*choose)(uint32_t n))
+{
+	chooser = choose;
+}
+
+static uint32_t choose(uint32_t n)
+{
+	return (uint32_t)((chooser ? chooser(n) : prng_next()) % n);
 }
 
 int rs_deterministic_start(void)
@@ -58,7 +69,7 @@ bool rs_taskpool_step(void)
 	if (ready + lanes == 0)
 		return false;
 	w = step_begin();
-	pick = (uint32_t)(prng_next() % (ready + lanes));
+	pick = choose(ready + lanes);
 	if (pick < ready) {
 		rs_worker_run_item(w, rs_readyq_take_at(&rs_pool.inject, pick), 1);
 	} else {

@@ -198,6 +198,9 @@ void rs_taskpool_stats(struct rs_taskpool_stats *out);
 
 /* Runs one task (or one executor job), chosen by the seed among the (first 64) ready ones; false: nothing to run. */
 bool rs_taskpool_step(void);
+/* Somebody else than the seed chooses, among n (never 0) that can run; what is not below n counts modulo n. NULL: the
+ * seed again. */
+void rs_taskpool_set_chooser(uint32_t (*choose)(uint32_t n));
 /* When the next timer is due (rs_now_us scale), or INT64_MAX. The caller moves its clock there and calls _advance,
  * which makes the due timers' tasks ready. */
 int64_t rs_taskpool_next_timer(void);

@@ -105,6 +105,39 @@ static void another_seed_gives_another_order(void **state)
 	assert_memory_not_equal(seen, before, n * sizeof(*seen));
 }
 
+static uint32_t chosen; /* what the chooser answers */
+
+static uint32_t choose(uint32_t n)
+{
+	assert_true(n > 0);
+	return chosen;
+}
+
+static void a_chooser_decides_in_place_of_the_seed(void **state)
+{
+	static int before[LOG_MAX];
+	size_t n;
+
+	(void)state;
+	rs_taskpool_set_chooser(choose);
+	chosen = 0;
+	run_with(7);
+	n = seen_n;
+	memcpy(before, seen, sizeof(seen));
+	run_with(8);
+	assert_int_equal(seen_n, n);
+	assert_memory_equal(seen, before, n * sizeof(*seen));
+	chosen = UINT32_MAX; /* counts modulo what there is */
+	run_with(7);
+	assert_int_equal(seen_n, n);
+	assert_memory_not_equal(seen, before, n * sizeof(*seen));
+	rs_taskpool_set_chooser(NULL);
+	run_with(7);
+	memcpy(before, seen, sizeof(seen));
+	run_with(8);
+	assert_memory_not_equal(seen, before, n * sizeof(*seen));
+}
+
 static void each_serializer_keeps_push_order_under_any_seed(void **state)
 {
 	(void)state;
@@ -234,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_seed_gives_the_same_order),
 		cmocka_unit_test(another_seed_gives_another_order),
+		cmocka_unit_test(a_chooser_decides_in_place_of_the_seed),
 		cmocka_unit_test(each_serializer_keeps_push_order_under_any_seed),
 		cmocka_unit_test(a_step_runs_one_task),
 		cmocka_unit_test(a_held_lane_waits_and_the_others_go_on),

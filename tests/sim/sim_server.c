@@ -54,6 +54,12 @@ void sim_server_forget(void)
 	rmdir(dir);
 }
 
+void sim_server_reconfigure(const char *pjsip, const char *own)
+{
+	write_file("pjsip.conf", transports, pjsip);
+	write_file("res_sip.conf", own ? own : "", "");
+}
+
 /* Disks that fail make errors, which a run that passes need not print: they stand in the call flow. */
 static void log_line(void *token, enum rs_log_level level, struct rs_str line)
 {
@@ -64,7 +70,7 @@ static void log_line(void *token, enum rs_log_level level, struct rs_str line)
 		sim_flow_note("%.*s", RS_FMT(line));
 }
 
-void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_us)
+void sim_server_boot(uint64_t seed)
 {
 	struct ast_sip_core_options options = {.conf_dir = dir,
 					       .state_dir = dir, /* the database lies on the simulated disk */
@@ -76,11 +82,6 @@ void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_u
 	struct ast_sip_modules_conf modules = {.autoload = true};
 	struct ast_sip_conf_errors errors = {0};
 
-	sim_env_start(&(struct sim_config){.seed = seed, .no_pool = true, .stall = 50, .stall_us = 20 * SIM_MS});
-	rs_log_set_sink(log_line, NULL);
-	sim_watch_start();
-	sim_clock_jump_wall(wall_later_us);
-	sim_disk_register(disk);
 	if (ast_sip_core_start(&options, &errors))
 		sim_failed(__FILE_NAME__, __LINE__, "the core: %s", errors.n ? errors.v[0].text : "?");
 	ast_sip_conf_errors_free(&errors);
@@ -89,6 +90,26 @@ void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_u
 	sim_check(options.module_dir);
 	sim_check_int(ast_sip_loader_start(options.module_dir, &modules), 0);
 	sim_check_int(ast_sip_core_listen(), 0);
+}
+
+void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_us)
+{
+	sim_env_start(&(struct sim_config){.seed = seed, .no_pool = true, .stall = 50, .stall_us = 20 * SIM_MS});
+	rs_log_set_sink(log_line, NULL);
+	sim_watch_start();
+	sim_clock_jump_wall(wall_later_us);
+	sim_disk_register(disk);
+	sim_server_boot(seed);
+}
+
+void sim_server_halt(void)
+{
+	struct ast_sip_location_stats location;
+
+	ast_sip_core_stop(1000);
+	sim_check_int(sim_net_open_sockets(), 0);
+	ast_sip_location_stats(&location);
+	sim_check_int(location.aors, 0);
 }
 
 void sim_server_stop(void)
@@ -103,15 +124,12 @@ void sim_server_stop(void)
 	sim_check_int(transactions.completed_now, 0);
 	ast_sip_location_stats(&location);
 	sim_check_int(location.pending, 0);
-	ast_sip_core_stop(1000);
+	sim_server_halt();
 	sim_watch_stop();
 	rs_log_set_sink(NULL, NULL);
-	sim_check_int(sim_net_open_sockets(), 0);
 	sim_env_stop();
 	/* Every message and transaction was given back. */
 	rs_slab_thread_fini();
 	sim_check_int(rs_slab_live(), 0);
 	sim_disk_unregister();
-	ast_sip_location_stats(&location);
-	sim_check_int(location.aors, 0);
 }

@@ -1,6 +1,7 @@
 /*
  * The whole server (configuration, pool, stack, core, modules by their loader) in one thread over the simulated
- * network and disk, at 10.0.0.1:5060, UDP and TCP. One a process: simulations run it in children (sim_fork.h).
+ * network and disk, at 10.0.0.1:5060, UDP and TCP. One a process at a time: simulations run it in children
+ * (sim_fork.h), or one after another.
  *
  *   sim_server_configure("[alice]\ntype=endpoint\n…", NULL);     // in the parent
  *   sim_fork_run(seed, …):  sim_server_start(seed, disk, 0); … sim_server_stop();
@@ -15,6 +16,8 @@
 
 /* Writes pjsip.conf (behind the two transports) and res_sip.conf (NULL: none) into a folder of its own. */
 void sim_server_configure(const char *pjsip, const char *own);
+/* Writes them anew, for ast_sip_core_reload or the next start. */
+void sim_server_reconfigure(const char *pjsip, const char *own);
 /* Removes that folder. */
 void sim_server_forget(void);
 
@@ -25,5 +28,8 @@ void sim_server_forget(void);
 void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_us);
 /* Stops it and checks that nothing is left: no socket, no transaction, no update on its way. */
 void sim_server_stop(void);
+/* Only the server ends, in the midst of whatever it does, and starts again; clock, network, peers and disk go on. */
+void sim_server_halt(void);
+void sim_server_boot(uint64_t seed);
 
 #endif

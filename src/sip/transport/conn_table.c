@@ -21,6 +21,7 @@ static struct id_shard {
 	struct id_slot *v;
 	uint32_t cap, free;
 } ids[SHARDS];
+static _Atomic uint32_t turn; /* which shard the next one goes to */
 
 /* ---- by remote address ---- */
 
@@ -112,7 +113,6 @@ static void id_free_locked(struct id_shard *s, uint32_t at)
 /* A place and an id; nobody finds c by it yet. */
 static int id_reserve(struct sip_conn *c)
 {
-	static _Atomic uint32_t turn;
 	uint32_t shard = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed) % SHARDS;
 	struct id_shard *s = &ids[shard];
 	int error = 0;
@@ -283,6 +283,7 @@ void sip_conn_table_clear(void)
 		ids[i].cap = ids[i].free = 0;
 		pthread_mutex_unlock(&ids[i].lock);
 	}
+	atomic_store_explicit(&turn, 0, memory_order_relaxed);
 }
 
 /* ---- the caps ---- */

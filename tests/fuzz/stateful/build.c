@@ -310,7 +310,8 @@ void build_request(const struct instruction *in)
 	choose_uris(e, in->v[2]);
 	t.len = 0;
 	add_start(&t, e, in->v[8]);
-	add_contact(&t, e, in->v[7], user->name);
+	/* Who sends an INVITE must say where he is: 0 is his own address there. */
+	add_contact(&t, e, in->v[7] & 15 || strcmp(e->method, "INVITE") ? in->v[7] : 1, user->name);
 	add_expires(&t, in->v[7]);
 	auth_line(s, in->v[6] & 7, who->name, who->password, e->method, e->uri, auth, sizeof(auth));
 	add(&t, "%s", auth);

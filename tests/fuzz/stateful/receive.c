@@ -25,6 +25,7 @@ static void take_response(struct source *s, struct sip_msg *msg, struct rs_str b
 	world.last_status = msg->status;
 	if (msg->status == 401)
 		auth_challenged(s, msg);
+	check_size(s, e, bytes);
 	if (!e)
 		return;
 	check_response(s, e, msg, bytes);

@@ -110,10 +110,13 @@ void world_send(struct source *s, struct rs_str bytes)
 {
 	if (!s->peer || !bytes.len)
 		return;
-	if (s->stream)
+	if (s->stream) {
 		write_stream(s, bytes);
-	else
-		sim_peer_send_to(s->peer, SIM_SERVER, bytes);
+		return;
+	}
+	if (bytes.len > world.hosts[s->host].longest)
+		world.hosts[s->host].longest = bytes.len;
+	sim_peer_send_to(s->peer, SIM_SERVER, bytes);
 }
 
 void world_start(struct sim_disk *disk)

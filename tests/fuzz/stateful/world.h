@@ -69,6 +69,7 @@ struct host {
 	bool known;    /* the configuration trusts it or identifies by it */
 	bool cut;      /* at any time */
 	bool cut_now;
+	size_t longest; /* datagram that was sent from here */
 };
 
 struct world {
@@ -140,6 +141,7 @@ void operate_configure(void); /* the files, before the first start */
 void operate_forget(void);
 
 /* check.c */
+void check_size(struct source *s, const struct exchange *e, struct rs_str bytes); /* e NULL: to nobody knows what */
 void check_response(struct source *s, struct exchange *e, struct sip_msg *msg, struct rs_str bytes);
 void check_again(struct source *s, struct asked *a, struct rs_str bytes);
 void check_request(struct asked *a, struct exchange *upstream, struct sip_msg *msg);

@@ -144,6 +144,7 @@ void world_start(struct sim_disk *disk)
 void world_forget_server(void)
 {
 	world.life++;
+	world.born_us = sim_now();
 	for (unsigned i = 0; i < SOURCES; i++)
 		world.sources[i].challenge.there = false;
 }

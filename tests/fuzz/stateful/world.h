@@ -78,7 +78,8 @@ struct world {
 	struct exchange exchanges[EXCHANGES];
 	struct asked asked[ASKED];
 	unsigned n_exchanges, n_asked;
-	unsigned life; /* of the server: the first is 1 */
+	unsigned life;   /* of the server: the first is 1 */
+	int64_t born_us; /* when it began */
 	unsigned next_branch;
 	bool forged; /* raw text names branches of ours: nothing is clean any more */
 	int64_t stalled_us;

@@ -112,7 +112,7 @@ void sim_server_halt(void)
 	sim_check_int(location.aors, 0);
 }
 
-void sim_server_stop(void)
+void sim_server_settle(void)
 {
 	struct ast_sip_location_stats location;
 	struct sip_tsx_stats transactions;
@@ -124,6 +124,11 @@ void sim_server_stop(void)
 	sim_check_int(transactions.completed_now, 0);
 	ast_sip_location_stats(&location);
 	sim_check_int(location.pending, 0);
+}
+
+void sim_server_stop(void)
+{
+	sim_server_settle();
 	sim_server_halt();
 	sim_watch_stop();
 	rs_log_set_sink(NULL, NULL);

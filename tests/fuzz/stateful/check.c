@@ -1,6 +1,8 @@
 /* What must hold of everything that the server sends, whatever the program does. */
 #include "world.h"
 
+#include "core/loader/modules.h"
+
 #include <xxhash.h>
 
 #define T1 (500 * SIM_MS)
@@ -105,9 +107,30 @@ void check_request(struct asked *a, struct exchange *upstream, struct sip_msg *m
 	      (long long)(sim_now() - a->answered_us), a->branch);
 }
 
+/* ---- at the end ---- */
+
+/* What a module holds of what comes and goes is given back when it went. */
+static void check_hold(void *token, const char *what, long count)
+{
+	static const char *const passing[] = {
+		"task", "request", "client transaction", "transaction user", "location update", "resolving a name"};
+
+	for (unsigned i = 0; i < RS_ARRAY_SIZE(passing); i++)
+		CHECK(strcmp(what, passing[i]) != 0 || !count, "%s still holds %ld: %s", (const char *)token, count,
+		      what);
+}
+
+static void check_module(void *token, const struct ast_sip_module_status *status)
+{
+	(void)token;
+	if (strcmp(status->state, "Running") == 0)
+		ast_sip_module_holds_each(loader_find(status->name), check_hold, (void *)status->name);
+}
+
 /* Who relays a request over UDP answers for it. */
 void check_at_end(void)
 {
+	ast_sip_loader_each(check_module, NULL);
 	for (unsigned i = 0; i < world.n_exchanges; i++) {
 		const struct exchange *e = &world.exchanges[i];
 		const struct host *h = &world.hosts[e->source->host];

@@ -7,6 +7,7 @@
 #include "world.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -56,6 +57,13 @@ static void draw_once(void)
 	sim_clock_stop();
 }
 
+static void drop_line(void *token, enum rs_log_level level, struct rs_str line)
+{
+	(void)token;
+	(void)level;
+	(void)line;
+}
+
 /* UBSan's findings end the program like all others. */
 const char *__ubsan_default_options(void);
 
@@ -88,6 +96,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	default_flags(argc, argv);
 	setenv("MODULE_DIR", STATEFUL_MODULE_DIR, 1);
 	keep_modules(STATEFUL_MODULE_DIR);
+	if (!getenv("SIM_LOG"))
+		rs_log_set_sink(drop_line, NULL); /* programs break disks by the thousand */
 	draw_once();
 	the_disk = sim_disk_new(1);
 	sim_flow_reset();
@@ -119,9 +129,10 @@ static void start(uint8_t seed, uint8_t settings)
 static void stop(void)
 {
 	operate_mend();
-	relay_unregister();
-	sim_server_stop(); /* 80 seconds from now: all transactions have ended */
+	sim_server_settle();
 	check_at_end();
+	relay_unregister();
+	sim_server_stop();
 	stateful_forget();
 	stateful_digest = sim_flow_digest();
 	if (getenv("FLOW"))

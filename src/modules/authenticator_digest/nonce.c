@@ -13,6 +13,7 @@
  */
 #define SHARDS 64u
 #define RING   4096u /* entries a shard; 64 * 4096 nonces in their lifetime (32 s) are 8,192 authentications a second */
+#define FIRST  64u   /* places of the ring to begin with: what is never needed is never touched, and costs nothing */
 #define INDEX  8192u /* hash slots a shard: a power of two above RING */
 #define WINDOW 64u   /* counts behind the highest that may still come (reordering) */
 
@@ -31,6 +32,7 @@ struct entry {
 
 struct shard {
 	pthread_mutex_t lock;
+	uint32_t places;       /* of the ring: FIRST, doubled up to RING */
 	uint32_t first, n;     /* the ring */
 	int64_t stale_up_to;   /* issue time of the youngest forgotten entry, -1: none */
 	uint32_t index[INDEX]; /* entry + 1, 0: none */
@@ -54,6 +56,7 @@ int nonce_start(void)
 		return -1;
 	for (unsigned i = 0; i < SHARDS; i++) {
 		pthread_mutex_init(&shards[i].lock, NULL);
+		shards[i].places = FIRST;
 		shards[i].stale_up_to = -1;
 	}
 	return 0;
@@ -167,16 +170,31 @@ static struct entry *find(struct shard *s, const struct id *id)
 	return NULL;
 }
 
+/* What leads to the entry at place. */
+static uint32_t *link_to(struct shard *s, uint32_t place)
+{
+	uint32_t *link = &s->index[slot_of(&s->entries[place].id)];
+
+	while (*link != place + 1)
+		link = &s->entries[*link - 1].next;
+	return link;
+}
+
 static void forget_oldest(struct shard *s)
 {
-	struct entry *e = &s->entries[s->first];
-	uint32_t *link = &s->index[slot_of(&e->id)];
-
-	while (*link != s->first + 1)
-		link = &s->entries[*link - 1].next;
-	*link = e->next;
-	s->first = (s->first + 1) % RING;
+	*link_to(s, s->first) = s->entries[s->first].next;
+	s->first = (s->first + 1) % s->places;
 	s->n--;
+}
+
+/* The full ring gets twice its places: the entries before the oldest are the youngest, and go behind the others. */
+static void widen(struct shard *s)
+{
+	for (uint32_t i = 0; i < s->first; i++) {
+		*link_to(s, i) = s->places + i + 1;
+		s->entries[s->places + i] = s->entries[i];
+	}
+	s->places *= 2;
 }
 
 static struct entry *add(struct shard *s, const struct id *id)
@@ -186,14 +204,16 @@ static struct entry *add(struct shard *s, const struct id *id)
 
 	while (s->n && s->entries[s->first].good_until < now)
 		forget_oldest(s); /* nobody can use it any more */
-	if (s->n == RING) {
+	if (s->n == s->places && s->places < RING)
+		widen(s);
+	if (s->n == s->places) {
 		if (s->stale_up_to < s->entries[s->first].id.seconds)
 			s->stale_up_to = s->entries[s->first].id.seconds;
 		forget_oldest(s);
 	}
 	if (id->seconds <= s->stale_up_to)
 		return NULL;
-	place = (s->first + s->n++) % RING;
+	place = (s->first + s->n++) % s->places;
 	e = &s->entries[place];
 	*e = (struct entry){.id = *id, .next = s->index[slot_of(id)]};
 	s->index[slot_of(id)] = place + 1;

@@ -204,6 +204,22 @@ static void old_entries_make_room_without_harm(void **state)
 	assert_true(nonce_take(rs_str_c(unused), 1, 3600)); /* nothing was forgotten before its time */
 }
 
+static void a_ring_that_widens_while_it_wraps_forgets_nothing(void **state)
+{
+	static char text[200][NONCE_TEXT];
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(nonce_take(make_in_shard(text[0]), 1, LIFETIME));
+	sim_run_for((LIFETIME + 1) * SIM_SECOND);
+	for (unsigned i = 0; i < 200; i++) /* the oldest lies in the middle of the ring when it gets full */
+		assert_true(nonce_take(make_in_shard(text[i]), 1, LIFETIME));
+	for (unsigned i = 0; i < 200; i++) {
+		assert_false(nonce_take(rs_str_c(text[i]), 1, LIFETIME));
+		assert_true(nonce_take(rs_str_c(text[i]), 2, LIFETIME));
+	}
+}
+
 static void a_short_lifetime_forgets_no_nonce_of_a_longer_one(void **state)
 {
 	char text[NONCE_TEXT], other[NONCE_TEXT];
@@ -295,6 +311,7 @@ int main(void)
 		T(counts_may_come_late_inside_the_window_only),
 		T(a_full_table_makes_the_oldest_nonces_stale),
 		T(old_entries_make_room_without_harm),
+		T(a_ring_that_widens_while_it_wraps_forgets_nothing),
 		T(a_short_lifetime_forgets_no_nonce_of_a_longer_one),
 		T(starting_again_forgets_nothing),
 		T(a_realm_of_any_length_is_covered),

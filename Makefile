@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 FUZZ = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -58,6 +58,10 @@ bench: all
 	@$(BUILD)/bench/bench_parse tests/messages/typical-register.sip 2
 	@$(BUILD)/bench/bench_config_load
 	@RES_SIP_BUILD=$(BUILD) python3 bench/endpoints.py
+
+# An hour by default; a line of figures each minute.
+soak: all
+	@RES_SIP_BUILD=$(BUILD) SOAK_SECONDS=$${SOAK_SECONDS:-3600} PYTHONDONTWRITEBYTECODE=1 python3 tests/soak/soak.py
 
 check-headers:
 	@scripts/check-headers

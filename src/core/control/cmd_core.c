@@ -1,11 +1,15 @@
-/* core show taskpool|uptime|version, core stop, core set log level, help. */
+/* core show taskpool|memory|uptime|version, core stop, core set log level, help. */
 #include "base/taskpool.h"
 #include "base/log.h"
 #include "core/control/commands.h"
 #include "core/control/control.h"
 #include "core/control/registry.h"
 #include "core/core.h"
+#include "res_sip/location.h"
+#include "sip/transaction.h"
+#include "sip/transport.h"
 
+#include <malloc.h>
 #include <stdio.h>
 
 static void figure(struct ast_sip_cli *cli, const char *label, const char *key, int64_t value)
@@ -34,6 +38,38 @@ static int taskpool(struct ast_sip_cli *cli, int argc, const char *const *argv)
 	figure(cli, "Tasks named by the watchdog", "stuck", (int64_t)s.stuck);
 	figure(cli, "Timers armed", "timers", (int64_t)s.timers);
 	figure(cli, "Longest wait now (us)", "oldest_wait_us", s.oldest_wait_us);
+	ast_sip_cli_json_end(cli);
+	return 0;
+}
+
+static void add_connections(void *token, const struct sip_listener_stats *stats)
+{
+	*(uint64_t *)token += stats->connections_now;
+}
+
+/* What is held at this moment, by kind: a server without traffic comes down to its permanent contacts. */
+static int memory(struct ast_sip_cli *cli, int argc, const char *const *argv)
+{
+	struct mallinfo2 heap = mallinfo2();
+	struct ast_sip_location_stats location;
+	struct sip_tsx_stats tsx;
+	uint64_t connections = 0;
+
+	(void)argc;
+	(void)argv;
+	ast_sip_location_stats(&location);
+	sip_tsx_stats(&tsx);
+	sip_transport_each(add_connections, &connections);
+	ast_sip_cli_json_object(cli, NULL);
+	figure(cli, "Heap in use (bytes)", "heap_used", (int64_t)(heap.uordblks + heap.hblkhd));
+	figure(cli, "Heap from the system (bytes)", "heap_mapped", (int64_t)(heap.arena + heap.hblkhd));
+	figure(cli, "Server transactions", "server_transactions", (int64_t)tsx.server_now);
+	figure(cli, "Of these completed", "completed_transactions", (int64_t)tsx.completed_now);
+	figure(cli, "Client transactions", "client_transactions", (int64_t)tsx.client_now);
+	figure(cli, "Stream connections", "connections", (int64_t)connections);
+	figure(cli, "AORs in use", "aors", (int64_t)location.aors);
+	figure(cli, "Bindings", "bindings", (int64_t)location.bindings);
+	figure(cli, "Changes of bindings under way", "pending_changes", (int64_t)location.pending);
 	ast_sip_cli_json_end(cli);
 	return 0;
 }
@@ -131,6 +167,7 @@ static int help(struct ast_sip_cli *cli, int argc, const char *const *argv)
 
 static struct ast_sip_cli_command commands[] = {
 	COMMAND(.path = "core show taskpool", .help = "Figures of the taskpool", .handler = taskpool),
+	COMMAND(.path = "core show memory", .help = "Heap, transactions, connections, bindings", .handler = memory),
 	COMMAND(.path = "core show uptime", .help = "How long the server has run", .handler = uptime),
 	COMMAND(.path = "core show version", .help = "The server's version", .handler = version),
 	COMMAND(.path = "core stop", .usage = "[now|gracefully]", .help = "Ends the server", .handler = stop,

@@ -220,6 +220,7 @@ static void look(void)
 
 		if (!w || !atomic_load(&w->live))
 			continue;
+		atomic_store_explicit(&w->look_due, true, memory_order_relaxed);
 		wait = queue_wait(&w->ready, &seen[i], now);
 		if (wait > oldest)
 			oldest = wait;

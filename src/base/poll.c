@@ -180,7 +180,7 @@ bool rs_poll_wait(struct rs_worker *w, int timeout_ms)
 	}
 	for (int i = 0; i < n; i++)
 		dispatch(w, &events[i]);
-	return true;
+	return n > 0 || timeout_ms != 0;
 }
 
 static int watch(int fd, uint32_t id)

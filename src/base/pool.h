@@ -89,6 +89,7 @@ struct rs_worker {
 	_Atomic(const char *) serializer_name;
 	_Atomic(void *) module;
 	_Atomic bool unflushed; /* written by this thread, and by the monitor after a rescue */
+	_Atomic bool look_due;  /* set by the monitor: this thread has worked for a while without looking at epoll */
 };
 
 enum rs_pool_state { RS_POOL_STOPPED, RS_POOL_RUNNING, RS_POOL_ENDING };
@@ -153,8 +154,9 @@ void rs_serializer_run(struct rs_worker *w, struct rs_serializer *s, unsigned li
 int rs_poll_open(void);
 void rs_poll_close(void);
 /*
- * Handles what can be read. timeout_ms 0: only looks. Else (-1: no limit) the caller has left work (rs_quiet_leave)
- * and counted itself idle; it is at work again on return, and when something came (true) no longer idle.
+ * Handles what can be read. timeout_ms 0: only looks, true: there was something. Else (-1: no limit) the caller has
+ * left work (rs_quiet_leave) and counted itself idle; it is at work again on return, and when something came (true) no
+ * longer idle.
  */
 bool rs_poll_wait(struct rs_worker *w, int timeout_ms);
 void rs_poll_wake_all(void);

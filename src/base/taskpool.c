@@ -16,6 +16,11 @@
  */
 #define INJECT_EVERY 8
 #define LOOK_EVERY   64
+/*
+ * Events taken, times EVENTS_AT_ONCE, when tasks take so long that the monitor has to remind: what is not read is lost
+ * in the kernel, whoever sent it, and nobody can choose what to refuse.
+ */
+#define LOOKS_WHEN_DUE 16
 
 struct rs_pool rs_pool = {
 	.epoll_fd = -1,
@@ -128,6 +133,16 @@ void rs_worker_run_item(struct rs_worker *w, rs_item item, unsigned limit)
 		rs_serializer_run(w, (struct rs_serializer *)item, limit);
 }
 
+static void look_around(struct rs_worker *w)
+{
+	unsigned looks = atomic_load_explicit(&w->look_due, memory_order_relaxed) ? LOOKS_WHEN_DUE : 1;
+
+	atomic_store_explicit(&w->look_due, false, memory_order_relaxed);
+	rs_pool_flush();
+	while (looks-- && rs_poll_wait(w, 0))
+		;
+}
+
 /* Runs w's own ready items until there are none. */
 static void run_own(struct rs_worker *w)
 {
@@ -142,10 +157,8 @@ static void run_own(struct rs_worker *w)
 			return;
 		rs_worker_run_item(w, item, TURN_MAX);
 		rs_quiet_point(&w->mark);
-		if (w->streak % LOOK_EVERY == 0) {
-			rs_pool_flush();
-			rs_poll_wait(w, 0);
-		}
+		if (w->streak % LOOK_EVERY == 0 || atomic_load_explicit(&w->look_due, memory_order_relaxed))
+			look_around(w);
 	}
 }
 

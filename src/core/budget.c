@@ -145,32 +145,37 @@ static bool is_verified(const struct entry *e, int64_t now)
 	return e->verified_us > now;
 }
 
-enum standing { STANDING_CLEAN, STANDING_VERIFIED, STANDING_SPENT };
-
-static enum standing standing_of(const struct source *s, int64_t now)
+static enum ast_sip_standing standing_of(const struct source *s, int64_t now)
 {
 	struct known *k = cached(s);
-	enum standing standing = STANDING_CLEAN;
+	enum ast_sip_standing standing = AST_SIP_STANDING_CLEAN;
 	struct shard *shard;
 	struct entry *e;
 
 	if (cache_has(k, s, now))
-		return k->verified ? STANDING_VERIFIED : STANDING_CLEAN;
+		return k->verified ? AST_SIP_STANDING_VERIFIED : AST_SIP_STANDING_CLEAN;
 	e = find(s, &shard, false);
 	if (e && is_verified(e, now)) {
-		standing = STANDING_VERIFIED;
+		standing = AST_SIP_STANDING_VERIFIED;
 	} else if (e) {
 		win_back(e, now);
 		if (e->failures > atomic_load_explicit(&settings.burst, memory_order_relaxed))
-			standing = STANDING_SPENT;
+			standing = AST_SIP_STANDING_SPENT;
 	}
 	pthread_mutex_unlock(&shard->lock);
-	if (standing != STANDING_SPENT)
-		cache_put(s, standing == STANDING_VERIFIED, now);
+	if (standing != AST_SIP_STANDING_SPENT)
+		cache_put(s, standing == AST_SIP_STANDING_VERIFIED, now);
 	return standing;
 }
 
 /* ---- what the core asks and says ---- */
+
+enum ast_sip_standing ast_sip_budget_standing(const struct sip_addr *peer)
+{
+	struct source s = source_of(peer);
+
+	return ast_sip_peer_trusted(peer) ? AST_SIP_STANDING_VERIFIED : standing_of(&s, rs_now_us());
+}
 
 bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t answer)
 {
@@ -180,11 +185,11 @@ bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t 
 		return true;
 	s = source_of(peer);
 	switch (standing_of(&s, rs_now_us())) {
-	case STANDING_VERIFIED:
+	case AST_SIP_STANDING_VERIFIED:
 		return true;
-	case STANDING_SPENT:
+	case AST_SIP_STANDING_SPENT:
 		return false;
-	case STANDING_CLEAN:
+	case AST_SIP_STANDING_CLEAN:
 		break;
 	}
 	return !question || answer <= question * atomic_load_explicit(&settings.factor, memory_order_relaxed);

@@ -53,7 +53,8 @@ void ast_sip_distributor_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
 	const struct ast_sip_registered *r;
 
-	(void)tsx; /* sip_rx_tsx(rx) */
+	if (ast_sip_overload_late(tsx, rx))
+		return;
 	if (!ast_sip_rx_snapshot(rx)) {
 		rs_event(RS_LOG_ERROR, "core.no_memory", RS_FZ("for", "request"));
 		if (sip_rx_msg(rx)->method != SIP_METHOD_ACK)

@@ -48,10 +48,18 @@ void ast_sip_budget_configure(struct ast_sip_snapshot *s);
 void ast_sip_budget_failed(const struct sip_addr *peer); /* an answer that is no success goes to peer */
 int ast_sip_budget_start(struct ast_sip_snapshot *s);    /* 0, or -1 without memory */
 void ast_sip_budget_stop(void);
+enum ast_sip_standing {
+	AST_SIP_STANDING_CLEAN,
+	AST_SIP_STANDING_VERIFIED, /* authenticated lately, identified by address, or trusted */
+	AST_SIP_STANDING_SPENT     /* failed more often than its budget allows */
+};
+enum ast_sip_standing ast_sip_budget_standing(const struct sip_addr *peer);
 /* overload.c */
 void ast_sip_overload_configure(struct ast_sip_snapshot *s);
 /* New requests get 503 from now on, until the next configure. */
 void ast_sip_overload_stop(void);
+/* A new request whose turn has come when its sender has sent again or given up: true: it has been refused. */
+bool ast_sip_overload_late(struct sip_tsx *tsx, struct sip_rx_data *rx);
 
 /* nonce.c: the core's own. 0 or -1. */
 /* Makes what digests need. 0, or -1 without memory: then the next digest tries again. */

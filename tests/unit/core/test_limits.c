@@ -129,13 +129,18 @@ static void a_wrong_guess_too_many_is_not_answered_any_more(void **state)
 
 /* ---- shedding ---- */
 
-static enum sip_admission admit(enum sip_method method, bool request, bool in_dialog)
+static enum sip_admission admit_from(const char *from, enum sip_method method, bool request, bool in_dialog)
 {
-	struct sip_addr peer = address("10.0.0.2");
+	struct sip_addr peer = address(from);
 
 	return ast_sip_overload_admit(
 		(struct sip_msg_class){.is_request = request, .in_dialog = in_dialog, .method = method},
 		SIP_TRANSPORT_UDP, &peer);
+}
+
+static enum sip_admission admit(enum sip_method method, bool request, bool in_dialog)
+{
+	return admit_from("10.0.0.2", method, request, in_dialog);
 }
 
 static int nothing(void *data)
@@ -200,6 +205,85 @@ static void what_belongs_to_a_dialog_has_a_bound_of_its_own(void **state)
 	end_queue();
 }
 
+static void a_verified_source_passes_longer_than_a_stranger(void **state)
+{
+	(void)state;
+	ct_start("", "[limits]\nqueue_high_water=50\nqueue_wait_ms=60000\n");
+	verified("10.0.0.2");
+	queue(60);
+	resample();
+	assert_int_equal(admit(SIP_METHOD_REGISTER, true, false), SIP_ADMIT);
+	assert_int_equal(admit_from("10.0.0.3", SIP_METHOD_REGISTER, true, false), SIP_REFUSE_503);
+	queue(45); /* twice the mark: half of what dialogs are allowed */
+	resample();
+	assert_int_equal(admit(SIP_METHOD_REGISTER, true, false), SIP_REFUSE_503);
+	assert_int_equal(admit(SIP_METHOD_INVITE, true, true), SIP_ADMIT);
+	end_queue();
+}
+
+static void a_source_that_spent_its_budget_is_refused_first(void **state)
+{
+	(void)state;
+	ct_start("", "[limits]\nqueue_high_water=40\nqueue_wait_ms=60000\n"
+		     "[security]\nudp_answer_budget=1\nudp_answer_burst=5\n");
+	for (unsigned i = 0; i < 3; i++) {
+		failures("10.0.0.2", 7);
+		sim_run_for(200 * SIM_MS);
+	}
+	assert_int_equal(admit(SIP_METHOD_REGISTER, true, false), SIP_ADMIT);
+	queue(20);
+	resample();
+	assert_int_equal(admit(SIP_METHOD_REGISTER, true, false), SIP_REFUSE_503);
+	assert_int_equal(admit_from("10.0.0.3", SIP_METHOD_REGISTER, true, false), SIP_ADMIT);
+	assert_int_equal(admit(SIP_METHOD_INVITE, true, true), SIP_ADMIT);
+	end_queue();
+}
+
+static int64_t wait_us;
+static int refused_late;
+
+/* What the distributor asks first, as if the request had waited. */
+static bool wait_and_ask(struct sip_rx_data *rx)
+{
+	sim_clock_set(sim_now() + wait_us);
+	refused_late = ast_sip_overload_late(sip_rx_tsx(rx), rx);
+	return true;
+}
+
+static struct sip_module late_service = {
+	.size = sizeof(struct sip_module), .name = "late", .priority = SIP_PRIORITY_ACL, .on_rx_request = wait_and_ask};
+
+/* Whether it was refused; else the service has it. */
+static bool refused_after(int64_t us, struct ct_phone *p, const char *method, const char *word)
+{
+	int status;
+
+	wait_us = us;
+	refused_late = -1;
+	ct_request(p, method, "sip:10.0.0.1", word, "");
+	status = ct_status(ct_receive_within(p, 3 * SIM_SECOND));
+	assert_int_equal(refused_late, status == 503);
+	return status == 503;
+}
+
+static void a_request_that_waited_too_long_is_no_work_any_more(void **state)
+{
+	struct ct_phone *p;
+
+	(void)state;
+	ct_start("", "[limits]\nqueue_wait_ms=500\nshed_answers=2\n");
+	assert_int_equal(ast_sip_register_service(&late_service), 0);
+	p = ct_phone("10.0.0.2:5060");
+	assert_false(refused_after(490 * SIM_MS, p, "FOO", "intime")); /* it was read a moment ago */
+	assert_true(refused_after(501 * SIM_MS, p, "FOO", "late"));
+	/* A customer is worth twice as much; a dialog is not asked for the time. */
+	verified("10.0.0.2");
+	assert_false(refused_after(990 * SIM_MS, p, "FOO", "known"));
+	assert_true(refused_after(1001 * SIM_MS, p, "FOO", "known-late"));
+	assert_false(refused_after(1001 * SIM_MS, p, "BYE", "bye"));
+	ast_sip_unregister_service(&late_service);
+}
+
 static void the_trigger_none_turns_it_off(void **state)
 {
 	(void)state;
@@ -223,6 +307,9 @@ int main(void)
 		T(a_wrong_guess_too_many_is_not_answered_any_more),
 		T(new_requests_are_refused_past_the_mark_the_rest_passes),
 		T(what_belongs_to_a_dialog_has_a_bound_of_its_own),
+		T(a_verified_source_passes_longer_than_a_stranger),
+		T(a_source_that_spent_its_budget_is_refused_first),
+		T(a_request_that_waited_too_long_is_no_work_any_more),
 		T(the_trigger_none_turns_it_off),
 	};
 

@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 FUZZ = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak overload
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -62,6 +62,13 @@ bench: all
 # An hour by default; a line of figures each minute.
 soak: all
 	@RES_SIP_BUILD=$(BUILD) SOAK_SECONDS=$${SOAK_SECONDS:-3600} PYTHONDONTWRITEBYTECODE=1 python3 tests/soak/soak.py
+
+# A minute of twenty times what the server can do, and another half of failures from one source.
+overload: all packages-test
+	@grep -q tests/soak/flood $(BUILD)/build.ninja || meson setup --reconfigure $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) tests/soak/flood tests/soak/test_delay.so
+	@RES_SIP_BUILD=$(BUILD) OVERLOAD_SECONDS=$${OVERLOAD_SECONDS:-60} PYTHONDONTWRITEBYTECODE=1 \
+		python3 tests/scenario/test_overload.py
 
 check-headers:
 	@scripts/check-headers

@@ -9,6 +9,8 @@
 #define CONF_OWN_OPTIONS(X)                                                                                            \
 	X("registrar", "durable", BOOL, "yes", 0, 0, "keep bindings in SQLite; no: in memory only")                    \
 	X("registrar", "max_bindings", UINT, "2000000", 1, 100000000, "bindings of all AORs: memory")                  \
+	X("registrar", "salvage_store", BOOL, "no", 0, 0,                                                              \
+	  "start with what can be read of a damaged location.db; no: refuse to start")                                 \
 	X("security", "informational", BOOL, "no", 0, 0, "write SuccessfulAuth and ChallengeSent to the security log") \
 	X("security", "trusted", NETWORKS, "", 0, 0, "networks without answer budget and connection limit")            \
 	X("security", "udp_answer_budget", UINT, "200", 0, 1000000,                                                    \

@@ -65,15 +65,28 @@ static int load_one(void *token, struct ast_sip_contact *c)
 	return 0;
 }
 
+static bool may_salvage(void)
+{
+	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
+	bool may = s && ast_sip_own_bool(s, "registrar", "salvage_store", false);
+
+	ast_sip_snapshot_unref(s);
+	return may;
+}
+
 int ast_sip_location_start(const char *state_dir, bool durable)
 {
 	struct loading l = {.n = 0};
+	bool salvaged = false;
 	int error = index_start();
 
 	location_durable = false;
 	if (error || !durable)
 		return error;
 	error = store_open(state_dir);
+	salvaged = error == EUCLEAN && may_salvage();
+	if (error == EUCLEAN)
+		error = store_open_damaged(state_dir, salvaged);
 	if (!error)
 		error = store_load(load_one, &l);
 	if (!error)
@@ -87,10 +100,10 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 	}
 	location_durable = true;
 	group_open();
-	rs_event(RS_LOG_INFO, "location.loaded", RS_FI("bindings", atomic_load(&location_counters.bindings)));
+	rs_event(salvaged ? RS_LOG_ERROR : RS_LOG_INFO, salvaged ? "location.salvaged" : "location.loaded",
+		 RS_FI("bindings", atomic_load(&location_counters.bindings)));
 	return 0;
 }
-
 void ast_sip_location_stop(void)
 {
 	rs_taskpool_drain(10000);

@@ -111,7 +111,10 @@ void group_commit(struct update *u); /* takes u; update_continue follows */
 void group_close(void);              /* waits for what is being written; later updates fail */
 
 /* The store behind the index. All but open from the executor's store lane. */
+/* EUCLEAN (all are logged): the file is damaged. */
 int store_open(const char *state_dir);
+/* After that: keeps a copy of it; when may_salvage, opens a new one with what can be read of it. 0 or an errno. */
+int store_open_damaged(const char *state_dir, bool may_salvage);
 void store_close(void);
 bool store_is_open(void);
 /* Calls each for every stored contact that is still good, in order of AOR; deletes the others. 0 or -1 (logged). */

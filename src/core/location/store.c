@@ -2,12 +2,13 @@
  * The store behind the memory index: one SQLite file, WAL, synchronous=FULL, one connection. It is used by the
  * start-up and then by the executor's store lane alone.
  */
-#include "location_private.h"
+#include "store.h"
 
 #include "base/env.h"
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@
 #define TRIES          3 /* of what has to be mended: a disk, or a memory, that fails now and then */
 
 static sqlite3 *db;
+static char path[PATH_MAX]; /* of its file */
+static bool opened;         /* what fails from here on fails while the server runs */
+static bool no_room;        /* why the last commit failed */
 static sqlite3_stmt *upsert, *erase;
 
 static const char schema[] =
@@ -27,16 +31,48 @@ static const char schema[] =
 	" PRIMARY KEY (aor, uri)) WITHOUT ROWID;"
 	"PRAGMA user_version = 1;";
 
-/* The order of the columns in both statements: the texts first, as enum ast_sip_contact_text has them. */
-#define COLUMNS                                                                                                        \
-	"aor, uri, path, instance, call_id, user_agent, endpoint, listener, node, via_host, params,"                   \
-	" bound_to_flow, q, via_port, transport, reg_id, cseq, expires_us, flow, received"
+/* What to do about it, for the operator; "": nothing is known. */
+static const char *advice(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return "another process has the file open: end that process";
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return "the server's user must be able to write the folder and the files in it";
+	case SQLITE_FULL:
+		return "its disk is full: make room; what is stored is kept";
+	case SQLITE_IOERR:
+		return "its disk does not read or write: see the kernel's log, and limits of file sizes";
+	default:
+		return "";
+	}
+}
 
+static bool is_damage(int rc)
+{
+	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+/* Storms of changes that fail must not become storms of lines: one a second, with how many it stands for. */
 static int fail(const char *what)
 {
-	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("doing", what),
-		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"));
-	return EIO;
+	static int64_t second;
+	static unsigned since;
+	int rc = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+	int64_t now = rs_now_us() / 1000000;
+
+	since++;
+	if (opened && now == second)
+		goto out;
+	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("file", path), RS_FZ("doing", what),
+		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"), RS_FZ("do", advice(rc)), RS_FI("count", since));
+	second = now;
+	since = 0;
+out:
+	return is_damage(rc) ? EUCLEAN : EIO;
 }
 
 static int run(const char *sql)
@@ -67,7 +103,7 @@ static int prepare_schema(void)
 	if (error)
 		return error;
 	if (version > SCHEMA_VERSION) {
-		rs_event(RS_LOG_ERROR, "location.store",
+		rs_event(RS_LOG_ERROR, "location.store", RS_FZ("file", path),
 			 RS_FZ("error", "the database was written by a newer version of res_sip; upgrade, or use "
 					"another state folder"),
 			 RS_FI("schema", version), RS_FI("known", SCHEMA_VERSION));
@@ -80,34 +116,65 @@ static int prepare_schema(void)
 	return 0;
 }
 
-int store_open(const char *state_dir)
+/* Whether the file hangs together: half a second for a million bindings, whose pages are about to be read anyway. */
+static int check(void)
 {
-	char *path;
-	int error;
+	sqlite3_stmt *s;
+	int error = 0;
 
-	if (asprintf(&path, "%s/location.db", state_dir) < 0)
-		return ENOMEM;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rs_env_get()->storage_vfs) !=
-	    SQLITE_OK) {
-		error = fail(path);
-		free(path);
-		store_close();
-		return error;
+	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
+		return fail("quick_check");
+	if (sqlite3_step(s) != SQLITE_ROW) {
+		error = fail("quick_check");
+	} else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0) {
+		rs_event(RS_LOG_ERROR, "location.store", RS_FZ("file", path), RS_FZ("doing", "quick_check"),
+			 RS_FZ("error", (const char *)sqlite3_column_text(s, 0)));
+		error = EUCLEAN;
 	}
-	free(path);
-	/* One process, one connection: no shared memory for the WAL index is needed. */
-	if ((error = run("PRAGMA locking_mode = EXCLUSIVE")) || (error = run("PRAGMA journal_mode = WAL")) ||
-	    (error = run("PRAGMA synchronous = FULL")) || (error = prepare_schema()))
-		goto failed;
+	sqlite3_finalize(s);
+	return error;
+}
+
+static int prepare_statements(void)
+{
 	if (sqlite3_prepare_v3(db,
-			       "INSERT OR REPLACE INTO contact (" COLUMNS ")"
+			       "INSERT OR REPLACE INTO contact (" STORE_COLUMNS ")"
 			       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 			       -1, SQLITE_PREPARE_PERSISTENT, &upsert, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v3(db, "DELETE FROM contact WHERE aor = ? AND uri = ?", -1, SQLITE_PREPARE_PERSISTENT,
-			       &erase, NULL) != SQLITE_OK) {
-		error = fail("prepare");
+			       &erase, NULL) != SQLITE_OK)
+		return fail("prepare");
+	return 0;
+}
+
+const char *store_path(void)
+{
+	return path;
+}
+
+int store_open(const char *state_dir)
+{
+	int error, n = snprintf(path, sizeof(path), "%s/location.db", state_dir);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return ENAMETOOLONG;
+	opened = false;
+	error = store_file_looks_lost(path);
+	if (error)
+		return error;
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rs_env_get()->storage_vfs) !=
+	    SQLITE_OK) {
+		error = fail("open");
 		goto failed;
 	}
+	/* A file that is damaged or not ours stays as it is. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	/* One process, one connection: no shared memory for the WAL index is needed. */
+	if ((error = run("PRAGMA locking_mode = EXCLUSIVE")) || (error = check()) ||
+	    (error = run("PRAGMA journal_mode = WAL")) || (error = run("PRAGMA synchronous = FULL")) ||
+	    (error = prepare_schema()) || (error = prepare_statements()))
+		goto failed;
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return 0;
 failed:
 	store_close();
@@ -164,8 +231,8 @@ int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *
 
 	snprintf(sql, sizeof(sql), "DELETE FROM contact WHERE bound_to_flow OR expires_us <= %lld",
 		 (long long)rs_wall_us());
-	if (run(sql) ||
-	    sqlite3_prepare_v2(db, "SELECT " COLUMNS " FROM contact ORDER BY aor, uri", -1, &s, NULL) != SQLITE_OK)
+	if (run(sql) || sqlite3_prepare_v2(db, "SELECT " STORE_COLUMNS " FROM contact ORDER BY aor, uri", -1, &s,
+					   NULL) != SQLITE_OK)
 		return fail("read");
 	while (!error && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct ast_sip_contact *c = read_row(s);
@@ -174,6 +241,7 @@ int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *
 	if (!error && rc != SQLITE_DONE)
 		error = fail("read");
 	sqlite3_finalize(s);
+	opened = !error;
 	return error;
 }
 
@@ -189,6 +257,23 @@ static int step(sqlite3_stmt *s)
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 	return rc == SQLITE_DONE ? 0 : fail("write");
+}
+
+int store_begin(void)
+{
+	return run("BEGIN IMMEDIATE");
+}
+
+int store_end(bool commit)
+{
+	return run(commit ? "COMMIT" : "ROLLBACK");
+}
+
+int store_copy_row(sqlite3_stmt *row)
+{
+	for (int i = 0; i < sqlite3_column_count(row); i++)
+		sqlite3_bind_value(upsert, i + 1, sqlite3_column_value(row, i));
+	return step(upsert);
 }
 
 static int write_contact(const struct ast_sip_contact *c)
@@ -261,7 +346,7 @@ static void bury_failed_commit(void)
 	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("error", "changes that failed may come back after a crash"));
 }
 
-int store_write(struct update *first, bool only_one)
+static int write_group(struct update *first, bool only_one)
 {
 	int error = undo();
 
@@ -276,7 +361,24 @@ int store_write(struct update *first, bool only_one)
 		return error;
 	}
 	error = run("COMMIT");
-	if (error)
+	if (error) {
+		no_room = (sqlite3_extended_errcode(db) & 0xff) == SQLITE_FULL;
 		bury_failed_commit();
+	}
+	return error;
+}
+
+/*
+ * On a full disk the WAL cannot grow, but what it holds can go to its place in the database, most of which is there
+ * already, and the WAL be written from its beginning again: refreshes need no room then.
+ */
+int store_write(struct update *first, bool only_one)
+{
+	int error;
+
+	no_room = false;
+	error = write_group(first, only_one);
+	if (error && no_room && sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK)
+		error = write_group(first, only_one);
 	return error;
 }

@@ -40,6 +40,12 @@ enum ast_sip_contact_text {
 	AST_SIP_CONTACT_TEXTS
 };
 
+/*
+ * The clock of expiries: the system's time when the server started, going on evenly from there. No step of the system's
+ * time ends a binding early or keeps it.
+ */
+RS_API int64_t ast_sip_location_now_us(void);
+
 /* What a binding is made of (section 5 of the architecture). */
 struct ast_sip_contact_data {
 	bool permanent;         /* from the aor's contact option */
@@ -49,7 +55,7 @@ struct ast_sip_contact_data {
 	uint8_t transport; /* enum sip_transport_type of the REGISTER */
 	uint32_t reg_id;   /* 0: none */
 	uint32_t cseq;
-	int64_t expires_us;       /* absolute, rs_wall_us scale; 0: permanent */
+	int64_t expires_us;       /* absolute, by ast_sip_location_now_us; 0: permanent */
 	sip_flow_id flow;         /* 0: none, or from an earlier run */
 	struct sip_addr received; /* source of the REGISTER; family 0: none */
 };

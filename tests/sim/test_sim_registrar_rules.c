@@ -131,32 +131,6 @@ static void time_goes_on_while_the_server_is_down(void **state)
 	assert_int_equal(sim_fork_run(1, look_later, NULL), SIM_PASSED);
 }
 
-static void clock_jumps(uint64_t seed, void *arg)
-{
-	struct sim_phone *p;
-
-	(void)arg;
-	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", false);
-	sim_check_int(ask(p, A ";expires=60\r\n"), 200);
-	sim_clock_jump_wall(-30 * SIM_SECOND); /* somebody set the clock back */
-	sim_run_for(61 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
-	sim_run_for(30 * SIM_SECOND);
-	sim_check_int(count("alice"), 0);
-	sim_check_int(ask(p, A ";expires=60\r\n"), 200);
-	sim_clock_jump_wall(100 * SIM_SECOND); /* … and forth */
-	sim_check_int(count("alice"), 0);
-	gone(p);
-	sim_server_stop();
-}
-
-static void a_wall_clock_that_jumps_moves_the_end_with_it(void **state)
-{
-	(void)state;
-	run(clock_jumps);
-}
-
 /* ---- CSeq ---- */
 
 static void cseq(uint64_t seed, void *arg)
@@ -335,7 +309,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_binding_ends_when_its_time_is_up),
 		cmocka_unit_test(time_goes_on_while_the_server_is_down),
-		cmocka_unit_test(a_wall_clock_that_jumps_moves_the_end_with_it),
 		cmocka_unit_test(a_cseq_not_higher_is_refused_with_500),
 		cmocka_unit_test(max_contacts_holds_for_phones_that_come_at_once),
 		cmocka_unit_test(remove_existing_leaves_the_last_one),

@@ -185,7 +185,7 @@ struct ast_sip_contacts *ast_sip_location_contacts(struct rs_str aor)
 		}
 	}
 	pthread_mutex_unlock(&s->lock);
-	current = contacts_current(c, rs_wall_us());
+	current = contacts_current(c, ast_sip_location_now_us());
 	ast_sip_contacts_unref(c);
 	return current;
 }
@@ -229,7 +229,7 @@ struct each_call {
 static void each_with_contacts(void *token, struct aor *a)
 {
 	struct each_call *call = token;
-	struct ast_sip_contacts *all = aor_contacts(a), *c = contacts_current(all, rs_wall_us());
+	struct ast_sip_contacts *all = aor_contacts(a), *c = contacts_current(all, ast_sip_location_now_us());
 
 	if (c)
 		call->each(call->token, rs_str_n(a->name, a->len), c);

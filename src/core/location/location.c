@@ -11,6 +11,18 @@ struct location_counters location_counters;
 bool location_durable;
 _Atomic uint64_t location_max_bindings = 2000000; /* memory; option max_bindings of [registrar] */
 
+static int64_t clock_base_us; /* set before anybody asks */
+
+int64_t ast_sip_location_now_us(void)
+{
+	return rs_now_us() + clock_base_us;
+}
+
+int64_t location_shift_us(void)
+{
+	return rs_wall_us() - ast_sip_location_now_us();
+}
+
 /* Rows arrive in order of their AOR; those of one AOR are gathered. */
 struct loading {
 	struct ast_sip_contact *v[256];
@@ -44,11 +56,29 @@ static int put_loaded(struct loading *l)
 		c->v[c->n++] = l->v[i];
 	ast_sip_contacts_unref(before);
 	ast_sip_contacts_unref(aor_swap(a, c));
-	rs_timer_start(&a->expiry, contacts_earliest(c) - rs_wall_us());
+	rs_timer_start(&a->expiry, contacts_earliest(c) - ast_sip_location_now_us());
 	atomic_fetch_add_explicit(&location_counters.bindings, l->n, memory_order_relaxed);
 	aor_unref(a);
 	l->n = 0;
 	return 0;
+}
+
+/*
+ * The clock may have been wrong when the row was written, or be it now, as on a machine without a battery: no binding
+ * is kept longer than one may ask for.
+ */
+static void bound_expiry(struct ast_sip_contact *c)
+{
+	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
+	struct ast_sip_aor *aor = s ? ast_sip_aor_find(s, ast_sip_contact_text(c, AST_SIP_CONTACT_AOR)) : NULL;
+	int64_t longest = INT64_MAX;
+
+	if (aor)
+		longest = ast_sip_location_now_us() + (int64_t)ast_sip_aor_settings(aor)->maximum_expiration * 1000000;
+	if (c->data.expires_us > longest)
+		c->data.expires_us = longest;
+	ast_sip_aor_unref(aor);
+	ast_sip_snapshot_unref(s);
 }
 
 static int load_one(void *token, struct ast_sip_contact *c)
@@ -61,6 +91,7 @@ static int load_one(void *token, struct ast_sip_contact *c)
 		ast_sip_contact_unref(c);
 		return ENOMEM;
 	}
+	bound_expiry(c);
 	l->v[l->n++] = c;
 	return 0;
 }
@@ -81,6 +112,7 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 	int error = index_start();
 
 	location_durable = false;
+	clock_base_us = rs_wall_us() - rs_now_us();
 	if (error || !durable)
 		return error;
 	error = store_open(state_dir);

@@ -123,6 +123,9 @@ int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *
  */
 int store_write(struct update *first, bool only_one);
 
+/* location.c: the system's time less the clock of expiries: what steps of the system's time made of it. */
+int64_t location_shift_us(void);
+
 struct location_counters {
 	_Atomic uint64_t aors, bindings, commits, changes, failed, pending;
 };

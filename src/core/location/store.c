@@ -14,12 +14,14 @@
 #include <stdlib.h>
 
 #define SCHEMA_VERSION 1
-#define TRIES          3 /* of what has to be mended: a disk, or a memory, that fails now and then */
+#define TRIES          3       /* of what has to be mended: a disk, or a memory, that fails now and then */
+#define STEP_US        1000000 /* the system's time is slewed now and then; a step is more than that */
 
 static sqlite3 *db;
 static char path[PATH_MAX]; /* of its file */
 static bool opened;         /* what fails from here on fails while the server runs */
 static bool no_room;        /* why the last commit failed */
+static int64_t shift_us;    /* location_shift_us as the rows have it: they are in the system's time */
 static sqlite3_stmt *upsert, *erase;
 
 static const char schema[] =
@@ -159,6 +161,7 @@ int store_open(const char *state_dir)
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return ENAMETOOLONG;
 	opened = false;
+	shift_us = 0;
 	error = store_file_looks_lost(path);
 	if (error)
 		return error;
@@ -181,8 +184,27 @@ failed:
 	return error;
 }
 
+/* The system's time was set: within the transaction all rows follow, so that a restart finds what is left of each. */
+static int follow_clock(void)
+{
+	int64_t by = location_shift_us() - shift_us;
+	char sql[96];
+	int error;
+
+	if (by > -STEP_US && by < STEP_US)
+		return 0;
+	snprintf(sql, sizeof(sql), "UPDATE contact SET expires_us = expires_us + %lld", (long long)by);
+	error = run(sql);
+	if (!error)
+		shift_us += by;
+	return error;
+}
+
 void store_close(void)
 {
+	if (opened)
+		follow_clock();
+	opened = false;
 	sqlite3_finalize(upsert);
 	sqlite3_finalize(erase);
 	upsert = erase = NULL;
@@ -290,7 +312,7 @@ static int write_contact(const struct ast_sip_contact *c)
 	sqlite3_bind_int(upsert, i++, d->transport);
 	sqlite3_bind_int64(upsert, i++, d->reg_id);
 	sqlite3_bind_int64(upsert, i++, d->cseq);
-	sqlite3_bind_int64(upsert, i++, d->expires_us);
+	sqlite3_bind_int64(upsert, i++, d->expires_us + shift_us);
 	sqlite3_bind_int64(upsert, i++, (sqlite3_int64)d->flow);
 	bind_text(upsert, i, d->received.family ? rs_str_c(sip_addr_text(&d->received, true, received)) : RS_STR(""));
 	return step(upsert);
@@ -348,20 +370,24 @@ static void bury_failed_commit(void)
 
 static int write_group(struct update *first, bool only_one)
 {
+	int64_t shift_before = shift_us;
 	int error = undo();
 
 	if (!error)
 		error = run("BEGIN IMMEDIATE");
 	if (error)
 		return error;
+	error = follow_clock();
 	for (struct update *u = first; u && !error; u = only_one ? NULL : u->next_group)
 		error = write_update(u);
 	if (error) {
 		(void)undo();
+		shift_us = shift_before;
 		return error;
 	}
 	error = run("COMMIT");
 	if (error) {
+		shift_us = shift_before;
 		no_room = (sqlite3_extended_errcode(db) & 0xff) == SQLITE_FULL;
 		bury_failed_commit();
 	}

@@ -36,7 +36,7 @@ static void arm_expiry(struct aor *a)
 	if (a->again)
 		rs_timer_start(&a->expiry, RETRY_US);
 	else if (earliest)
-		rs_timer_start(&a->expiry, earliest - rs_wall_us());
+		rs_timer_start(&a->expiry, earliest - ast_sip_location_now_us());
 	else
 		rs_timer_stop(&a->expiry);
 }
@@ -98,7 +98,7 @@ static void finish(struct update *u)
 		atomic_fetch_add_explicit(&location_counters.failed, 1, memory_order_relaxed);
 	if (u->kind == UPDATE_CHANGES) {
 		struct ast_sip_contacts *all = aor_contacts(a);
-		u->ops->done(u->token, u->error, contacts_current(all, rs_wall_us()));
+		u->ops->done(u->token, u->error, contacts_current(all, ast_sip_location_now_us()));
 		ast_sip_contacts_unref(all);
 		sip_module_hold(u->owner, -1, "location update", "registrar");
 	}
@@ -110,7 +110,7 @@ static int work_out(struct update *u)
 {
 	const struct ast_sip_contact_change *changes = NULL;
 	struct ast_sip_contacts *now;
-	int64_t now_us = rs_wall_us();
+	int64_t now_us = ast_sip_location_now_us();
 	size_t n = 0;
 	int rc;
 

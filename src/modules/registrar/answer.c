@@ -108,7 +108,7 @@ static void add_date(struct sip_tx_data *tx)
 struct sip_tx_data *registrar_answer(struct registration *r, const struct ast_sip_contacts *contacts)
 {
 	struct sip_tx_data *tx = sip_tx_response(r->rx, 200, RS_STR_NULL);
-	int64_t now_us = rs_wall_us();
+	int64_t now_us = ast_sip_location_now_us();
 	char expires[16];
 
 	if (!tx)

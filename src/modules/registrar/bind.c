@@ -115,7 +115,7 @@ static void add_binding(struct registration *r, const struct registrar_contact *
 		.transport = (uint8_t)type,
 		.reg_id = c->reg_id,
 		.cseq = sip_rx_msg(r->rx)->cseq,
-		.expires_us = rs_wall_us() + (int64_t)c->expires * 1000000,
+		.expires_us = ast_sip_location_now_us() + (int64_t)c->expires * 1000000,
 		.flow = flow_leads_there(r, c) ? sip_rx_flow(r->rx) : 0,
 		.received = *sip_rx_source(r->rx),
 	};

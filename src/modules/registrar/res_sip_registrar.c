@@ -241,7 +241,7 @@ static void contact_changed(const struct ast_sip_contact *c, enum ast_sip_contac
 	rs_log_escape(aor, sizeof(aor), ast_sip_contact_text(c, AST_SIP_CONTACT_AOR));
 	if (event == AST_SIP_CONTACT_ADDED)
 		rs_log_line(RS_LOG_VERBOSE, LOG_FILE, "Added contact '%s' to AOR '%s' with expiration of %lld seconds",
-			    uri, aor, (long long)((c->data.expires_us - rs_wall_us() + 500000) / 1000000));
+			    uri, aor, (long long)((c->data.expires_us - ast_sip_location_now_us() + 500000) / 1000000));
 	else
 		rs_log_line(RS_LOG_VERBOSE, LOG_FILE, "Removed contact '%s' from AOR '%s' due to %s", uri, aor,
 			    removed_for[event]);

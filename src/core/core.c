@@ -87,6 +87,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.max_connections_per_peer = limit(s, "connections_per_peer"),
 		.stream_idle_s = limit(s, "tcp_idle_s"),
 		.stream_half_open_s = limit(s, "tcp_half_open_s"),
+		.stream_send_s = limit(s, "tcp_send_s"),
 		.stream_send_queue = limit(s, "tcp_send_queue"),
 		.readers = limit(s, "udp_readers"),
 		.retry_after_s = limit(s, "retry_after_s"),

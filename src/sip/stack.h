@@ -40,6 +40,7 @@ struct sip_stack_config {
 	uint32_t max_connections;          /* 20,000 */
 	uint32_t max_connections_per_peer; /* 1,000 (an address, IPv6: a /64); trusted peers are exempt */
 	uint32_t stream_idle_s;            /* 3600: a connection without traffic */
+	uint32_t stream_send_s;      /* 32: something waits to be written, and the peer takes nothing for so long */
 	uint32_t stream_half_open_s; /* 32: connected, but no whole message yet; or half a message waiting that long */
 	uint32_t stream_send_queue;  /* 1 MiB: bytes waiting for a slow reader, then it is closed */
 	uint32_t retry_after_s;      /* 5: of the 503 that sheds load, and up to 10 s more at random */

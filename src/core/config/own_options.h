@@ -37,6 +37,7 @@
 	X("limits", "connections_per_peer", UINT, "1000", 1, 10000000, "of these to one address (IPv6: one /64)")      \
 	X("limits", "tcp_idle_s", UINT, "3600", 1, 604800, "close a connection without traffic after so long")         \
 	X("limits", "tcp_half_open_s", UINT, "32", 1, 3600, "the same without one whole message")                      \
+	X("limits", "tcp_send_s", UINT, "32", 1, 3600, "the same when something waits and the peer takes nothing")     \
 	X("limits", "tcp_send_queue", UINT, "1048576", 65536, 1073741824,                                              \
 	  "bytes waiting for a slow reader, then it is closed")                                                        \
 	X("limits", "queue_high_water", UINT, "10000", 10, 10000000, "waiting tasks past which new requests get 503")  \

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #define CONN_MAGIC 0x434f4e4eu
+/* Bytes that wait to be written, past which nothing is read: questions alone cannot fill the queue. */
+#define READ_PAUSE 65536
 
 struct sip_conn *sip_conn_ref(struct sip_conn *c)
 {
@@ -100,18 +102,25 @@ static int64_t keep_alive(struct sip_conn *c, int64_t now)
 static int64_t open_deadlines(struct sip_conn *c, int64_t now)
 {
 	const struct sip_tp_limits *lim = &sip_tp.limits;
-	int64_t half = load(&c->half_us), idle = load(&c->active_us) + lim->idle_us, next;
+	int64_t half = load(&c->half_us), stalled = load(&c->stalled_us), idle = load(&c->active_us) + lim->idle_us;
+	int64_t next;
 
 	if (half && now >= half + lim->half_open_us) {
 		sip_conn_close(c, ETIMEDOUT, "half open");
+		return -1;
+	}
+	if (stalled && now >= stalled + lim->send_us) {
+		sip_conn_close(c, ETIMEDOUT, "the peer takes nothing");
 		return -1;
 	}
 	if (now >= idle) {
 		sip_conn_close(c, ETIMEDOUT, "idle");
 		return -1;
 	}
-	/* Half a message that begins later than now is due later than that: nobody needs to move the timer for it. */
+	/* Half a message that begins later than now is due later than that: nobody needs to move the timer for it. Nor
+	 * for what waits to be written from now on. */
 	next = earlier(idle, (half ? half : now) + lim->half_open_us);
+	next = earlier(next, (stalled ? stalled : now) + lim->send_us);
 	return earlier(next, keep_alive(c, now));
 }
 
@@ -194,6 +203,8 @@ static int64_t first_deadline(const struct sip_conn *c)
 {
 	const struct sip_tp_limits *lim = &sip_tp.limits;
 	int64_t first = earlier(earlier(lim->half_open_us, lim->idle_us), c->inbound ? INT64_MAX : lim->connect_us);
+
+	first = earlier(first, lim->send_us);
 
 	return lim->keep_alive_us ? earlier(first, lim->keep_alive_us) : first;
 }
@@ -484,7 +495,9 @@ int sip_conn_arm_locked(struct sip_conn *c)
 
 	if (c->state == SIP_CONN_CLOSED)
 		return 0;
-	if (c->state != SIP_CONN_CONNECTING && !c->reading)
+	/* Who does not take his answers asks no more questions. */
+	c->read_paused = c->queued >= READ_PAUSE;
+	if (c->state != SIP_CONN_CONNECTING && !c->reading && !c->read_paused)
 		events |= SIP_SOCK_READ;
 	if (c->state == SIP_CONN_CONNECTING || c->want_write)
 		events |= SIP_SOCK_WRITE;

@@ -41,8 +41,10 @@ struct sip_conn {
 	enum sip_conn_state state;         /* lock */
 	bool reading, writing;             /* lock: a thread is at it */
 	bool want_write;                   /* lock: the socket was full */
+	bool read_paused;                  /* lock: nothing is read, too much is queued */
 	struct sip_conn_out *head, **tail; /* lock: the writer takes from the head */
 	size_t queued;                     /* lock: bytes */
+	_Atomic int64_t stalled_us;        /* something has waited since then and nothing was taken; 0: nothing waits */
 	struct sip_flow_watch *watches;    /* lock */
 	int error;                         /* lock: why it closed */
 

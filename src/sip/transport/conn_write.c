@@ -26,6 +26,8 @@ static bool enqueue_locked(struct sip_conn *c, struct rs_str bytes, struct sip_s
 	*o = (struct sip_conn_out){.result = result, .len = bytes.len};
 	memcpy(o->bytes, bytes.p, bytes.len);
 	sip_send_hold(result, true);
+	if (!c->head)
+		atomic_store_explicit(&c->stalled_us, rs_now_us(), memory_order_relaxed);
 	*c->tail = o;
 	c->tail = &o->next;
 	c->queued += bytes.len;
@@ -81,8 +83,10 @@ static int write_some(struct sip_conn *c)
 	pthread_mutex_unlock(&c->lock);
 	got = c->ops->filter_write(c, iov, n);
 	pthread_mutex_lock(&c->lock);
-	if (got > 0)
+	if (got > 0) {
 		done = written_locked(c, (size_t)got);
+		atomic_store_explicit(&c->stalled_us, c->head ? rs_now_us() : 0, memory_order_relaxed);
+	}
 	if (done) {
 		pthread_mutex_unlock(&c->lock);
 		free_done(done);
@@ -101,6 +105,8 @@ void sip_conn_write_unlock(struct sip_conn *c)
 		error = write_some(c);
 	if (error == EAGAIN) {
 		c->want_write = true;
+		error = sip_conn_arm_locked(c);
+	} else if (!error && c->read_paused) {
 		error = sip_conn_arm_locked(c);
 	}
 	c->writing = false;

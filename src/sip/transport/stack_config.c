@@ -14,7 +14,8 @@
 #define MAX_CONNECTIONS_PER_PEER 1000    /* one peer takes them all */
 #define STREAM_IDLE_S            3600    /* connections that are left open */
 #define RETRY_AFTER_S            5
-#define STREAM_HALF_OPEN_S       32      /* connections that say nothing, messages that never end */
+#define STREAM_HALF_OPEN_S       32 /* connections that say nothing, messages that never end */
+#define STREAM_SEND_S            32
 #define STREAM_SEND_QUEUE        1048576 /* a reader that never reads */
 
 static struct sip_stack_config current;
@@ -45,6 +46,7 @@ void sip_stack_config_set(const struct sip_stack_config *config)
 	c.max_connections_per_peer = or32(c.max_connections_per_peer, MAX_CONNECTIONS_PER_PEER);
 	c.stream_idle_s = or32(c.stream_idle_s, STREAM_IDLE_S);
 	c.stream_half_open_s = or32(c.stream_half_open_s, STREAM_HALF_OPEN_S);
+	c.stream_send_s = or32(c.stream_send_s, STREAM_SEND_S);
 	c.stream_send_queue = or32(c.stream_send_queue, STREAM_SEND_QUEUE);
 	c.retry_after_s = or32(c.retry_after_s, RETRY_AFTER_S);
 	c.readers = or32(c.readers, cores > 0 ? (uint32_t)cores : 1);

@@ -79,10 +79,25 @@ static void run_pause(struct rs_task *t)
 	acceptor_unref(a);
 }
 
+/* One line a second, with how many pauses it stands for. */
+static void log_pause(const struct sip_acceptor *a, int error)
+{
+	static _Atomic int64_t second;
+	static _Atomic uint32_t since;
+	int64_t now = rs_now_us() / 1000000, at = atomic_load_explicit(&second, memory_order_relaxed);
+	uint32_t n = atomic_fetch_add_explicit(&since, 1, memory_order_relaxed) + 1;
+
+	if (at == now || !atomic_compare_exchange_strong(&second, &at, now))
+		return;
+	atomic_store_explicit(&since, 0, memory_order_relaxed);
+	rs_event(RS_LOG_ERROR, "listener.paused", RS_FS("transport", a->listener->name),
+		 RS_FZ("error", strerror(error)), RS_FI("count", n),
+		 RS_FZ("do", "raise the limit of open files (LimitNOFILE), or lower connections in [limits]"));
+}
+
 static void acceptor_pause(struct sip_acceptor *a, int error)
 {
-	rs_event(RS_LOG_WARNING, "listener.paused", RS_FS("transport", a->listener->name),
-		 RS_FZ("error", strerror(error)));
+	log_pause(a, error);
 	atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
 	rs_push(&a->serializer, &a->pause_task);
 }

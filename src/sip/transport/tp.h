@@ -10,7 +10,7 @@
 /* From the configuration; the unit tests set finer ones after sip_transport_start. */
 struct sip_tp_limits {
 	uint32_t max_connections, max_per_peer;
-	int64_t idle_us, half_open_us, connect_us, keep_alive_us;
+	int64_t idle_us, half_open_us, send_us, connect_us, keep_alive_us;
 	int64_t linger_us; /* how long a connection is still read after its last answer, so that the answer arrives */
 	int64_t accept_pause_us; /* no more descriptors: how long nothing is accepted */
 	size_t send_queue;

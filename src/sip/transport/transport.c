@@ -53,6 +53,7 @@ int sip_transport_start(void)
 		.max_per_peer = c->max_connections_per_peer,
 		.idle_us = (int64_t)c->stream_idle_s * 1000000,
 		.half_open_us = (int64_t)c->stream_half_open_s * 1000000,
+		.send_us = (int64_t)c->stream_send_s * 1000000,
 		.connect_us = CONNECT_US,
 		.keep_alive_us = (int64_t)c->keep_alive_interval_s * 1000000,
 		.linger_us = LINGER_US,

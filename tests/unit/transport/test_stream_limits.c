@@ -241,6 +241,34 @@ static void a_slow_reader_loses_the_connection_and_the_senders_hear_of_it(void *
 	close(fd);
 }
 
+static void who_takes_nothing_loses_the_connection_in_time(void **state)
+{
+	struct sip_target t = {.type = SIP_TRANSPORT_TCP, .flow_only = true};
+	struct observer_result r;
+	struct sip_tx_data *tx;
+	char *big = calloc(1, 60000);
+	int fd;
+
+	(void)state;
+	sip_tp.limits.send_queue = 64 << 20;
+	sip_tp.limits.send_us = 100000;
+	fd = connect_first();
+	serves(fd);
+	assert_true(observer_wait(1));
+	t.flow = sip_rx_flow(observer_rx(0));
+	tx = observer_tx(&t, rs_str_n(big, 60000), true);
+	observer_result_init(&r);
+	/* More than the kernel keeps for both ends. */
+	for (int i = 0; i < 500; i++)
+		sip_transport_send(tx, &r.r);
+	assert_int_equal(observer_result_wait(&r), ETIMEDOUT);
+	assert_int_equal(sip_transport_send(tx, &r.r), -1);
+	assert_int_equal(errno, ENOTCONN);
+	sip_tx_unref(tx);
+	free(big);
+	close(fd);
+}
+
 static void what_waits_for_a_slow_reader_arrives_in_order(void **state)
 {
 	struct sip_target t = {.type = SIP_TRANSPORT_TCP};
@@ -366,6 +394,7 @@ int main(void)
 		T(a_served_connection_outlives_the_half_open_deadline_and_ends_when_idle),
 		T(pings_of_ours_keep_connections_open),
 		T(a_slow_reader_loses_the_connection_and_the_senders_hear_of_it),
+		T(who_takes_nothing_loses_the_connection_in_time),
 		T(what_waits_for_a_slow_reader_arrives_in_order),
 		T(a_dial_that_is_never_answered_fails_in_time),
 		T(without_descriptors_nothing_is_accepted_until_there_are_some),

@@ -128,9 +128,9 @@ class Overload(unittest.TestCase):
         print(f'offered {(end["sent"] + end["unsent"]) / seconds:.0f}/s for {seconds:.0f} s: '
               f'{end["ok"] / seconds:.0f}/s answered 200, {end["failed"] / seconds:.0f}/s 4xx, '
               f'{end["refused"] / seconds:.0f}/s 503')
-        print(f'{PHONES} phones, bindings of {EXPIRES} s: {phones["refreshed"]} times bound, {phones["expired"]} expired, '
-              f'{phones["retransmitted"]} retransmissions, {phones["refused"]} refused; from first transmission to 200: '
-              f'median {phones["median_ms"]:.0f} ms, 99% {phones["age_99_ms"]:.0f}, most {phones["max_ms"]:.0f}')
+        print(f'{PHONES} phones, bindings of {EXPIRES} s: {phones["refreshed"]} times bound, '
+              f'{phones["expired"]} expired, {phones["retransmitted"]} retransmissions, {phones["refused"]} refused; '
+              f'from first transmission to 200: median {phones["median_ms"]:.0f} ms, 99% {phones["age_99_ms"]:.0f}, most {phones["max_ms"]:.0f}')
 
     def bindings_lived(self, calm, end, seconds):
         phones = end['phones']

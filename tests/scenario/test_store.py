@@ -14,8 +14,8 @@ from harness import Phone, Server, TRANSPORTS, phone_sections
 USERS = 200
 PJSIP = TRANSPORTS + ''.join(phone_sections(f'u{i}', aor='max_contacts=5') for i in range(USERS))
 FAR = 4000000000 * 1000000  # an expiry that no test sees
-COLUMNS = ('aor, uri, path, instance, call_id, user_agent, endpoint, listener, node, via_host, params, bound_to_flow, q, '
-           'via_port, transport, reg_id, cseq, expires_us, flow, received')
+COLUMNS = ('aor, uri, path, instance, call_id, user_agent, endpoint, listener, node, via_host, params, bound_to_flow, '
+           'q, via_port, transport, reg_id, cseq, expires_us, flow, received')
 
 
 def as_a_user():
@@ -62,8 +62,8 @@ class StoreTest(unittest.TestCase):
         self.stop()
         with sqlite3.connect(self.db) as db:
             db.executemany(f'INSERT INTO contact ({COLUMNS}) VALUES ({",".join("?" * 20)})', (
-                (f'u{i}', f'sip:u{i}@192.0.2.1:5060', '', '', f'call-{i}', 'agent' * 20, f'u{i}', 'udp', '', '192.0.2.1',
-                 '', 0, 1000, 5060, 0, 0, 1, FAR, 0, '192.0.2.1:5060') for i in range(rows)))
+                (f'u{i}', f'sip:u{i}@192.0.2.1:5060', '', '', f'call-{i}', 'agent' * 20, f'u{i}', 'udp', '',
+                 '192.0.2.1', '', 0, 1000, 5060, 0, 0, 1, FAR, 0, '192.0.2.1:5060') for i in range(rows)))
         db.close()
         self.assertEqual(os.path.exists(self.db + '-wal'), False)
 

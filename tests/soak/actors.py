@@ -1,4 +1,4 @@
-"""What goes on during the soak: phones that come and go, messages, rubbish, and an administrator who cannot sit still."""
+"""What goes on in the soak: phones that come and go, messages, rubbish, an administrator who cannot sit still."""
 import random
 import secrets
 import socket

@@ -1,7 +1,7 @@
 """
 The soak: hours of phones that come and go against the real server, and its memory flat at the end.
 
-SOAK_SECONDS (3600), SOAK_RATE (steps of phones a second). Each interval a line is printed; the first tenth, and at least
+SOAK_SECONDS (3600), SOAK_RATE (steps of phones a second). Each interval a line is printed; the first tenth, at least
 what a transaction is kept for (Timer J), is the warm-up. Over the rest the least-squares slope of the resident
 memory, extrapolated to an hour, has a bound, which is asserted when the rest is long enough to say anything of an hour.
 When the traffic has ended every table must become empty.
@@ -31,7 +31,8 @@ CHATTERS = [f'{way}{i}' for i in range(4) for way in ('from', 'to')]
 AOR = 'max_contacts=20\nremove_existing=yes\nminimum_expiration=1'
 FIXED = TRANSPORTS + f'[system]\ntype=system\ntimer_t1={T1_MS}\ntimer_b={64 * T1_MS}\n' + \
     ''.join(phone_sections(u, aor=AOR, endpoint='rewrite_contact=yes') for u in USERS + CHATTERS)
-FILES = {'modules.conf': '[modules]\nautoload=yes\n', 'res_sip.conf': '[log]\nlevel=error\n[limits]\ntcp_half_open_s=5\n'}
+FILES = {'modules.conf': '[modules]\nautoload=yes\n',
+         'res_sip.conf': '[log]\nlevel=error\n[limits]\ntcp_half_open_s=5\n'}
 BROKEN = ['[bad]\ntype=endpoint\nrewrite_contcat=yes\n', '[bad]\ntype=aor\nmax_contacts=many\n',
           '[bad](no_such_template)\ntype=aor\n', '[bad]\ntype=endpoint\naors=nobody\n', '#include missing.conf\n']
 

@@ -60,7 +60,9 @@ bench: all
 	@RES_SIP_BUILD=$(BUILD) python3 bench/endpoints.py
 
 # An hour by default; a line of figures each minute.
-soak: all
+soak: all packages-test
+	@grep -q tests/soak/flood $(BUILD)/build.ninja || meson setup --reconfigure $(BUILD) -Dtests=enabled
+	@ninja -C $(BUILD) tests/soak/flood
 	@RES_SIP_BUILD=$(BUILD) SOAK_SECONDS=$${SOAK_SECONDS:-3600} PYTHONDONTWRITEBYTECODE=1 python3 tests/soak/soak.py
 
 # A minute of twenty times what the server can do, and another half of failures from one source.

@@ -18,8 +18,8 @@ UNLOADABLE = ['res_sip_options', 'res_sip_messaging', 'res_sip_registrar', 'res_
 class World:
     """What all actors share: the server, the end, what was counted, and whether a module is out at the moment."""
 
-    def __init__(self, server, users, rate, longest):
-        self.server, self.users, self.rate = server, users, rate
+    def __init__(self, server, users, rate, longest, burst):
+        self.server, self.users, self.rate, self.burst = server, users, rate, burst
         self.longest = longest  # seconds that a binding is asked for at most
         self.over = threading.Event()
         self.lock = threading.Lock()
@@ -41,7 +41,9 @@ class World:
 
 
 class Actor(threading.Thread):
-    """Takes a step at a time, `share` of the world's rate in the mean."""
+    """Takes a step at a time, `share` of the world's rate in the mean, after a burst of them in the beginning."""
+
+    bursts = True
 
     def __init__(self, world, name, share):
         super().__init__(name=name, daemon=True)
@@ -52,6 +54,8 @@ class Actor(threading.Thread):
 
     def run(self):
         try:
+            for _ in range(self.world.burst if self.bursts else 0):
+                self.step()
             while not self.world.over.wait(self.rng.expovariate(1 / self.every) if self.every > 0.02 else self.every):
                 self.step()
         except Exception as e:  # told at the end
@@ -183,6 +187,8 @@ class Rubbish(Actor):
 
 class Administrator(Actor):
     """Reloads good and broken files in turn, and takes modules out for a moment."""
+
+    bursts = False
 
     def __init__(self, world, name, share, good, broken):
         super().__init__(world, name, share)

@@ -2,11 +2,13 @@
 The soak: hours of phones that come and go against the real server, and its memory flat at the end.
 
 SOAK_SECONDS (3600), SOAK_RATE (steps of phones a second). Each interval a line is printed; the first tenth, at least
-what a transaction is kept for (Timer J), is the warm-up. Over the rest the least-squares slope of the resident
+what a transaction is kept for (Timer J), is the warm-up. It begins with bursts, in which each thread gets the blocks that
+it keeps for later (bounded, but filled slowly otherwise). Over the rest the least-squares slope of the resident
 memory, extrapolated to an hour, has a bound, which is asserted when the rest is long enough to say anything of an hour.
 When the traffic has ended every table must become empty.
 """
 import os
+import subprocess
 import sys
 import time
 import unittest
@@ -21,6 +23,8 @@ RATE = float(os.environ.get('SOAK_RATE', '25'))
 SHORT = SECONDS < 120
 T1_MS = 100 if SHORT else 500  # Timer J is 64 of these
 KEPT = 64 * T1_MS / 1000
+BURST = 0 if SHORT else 200  # steps that each actor takes at once in the beginning
+FLOOD = os.path.join(harness.BUILD, 'tests', 'soak', 'flood')
 LONGEST = 8 if SHORT else 60  # seconds that a binding lives
 LINES = 60
 MEANS_SOMETHING = 1200  # seconds behind the warm-up from which on the slope is asserted
@@ -108,8 +112,15 @@ class Soak(unittest.TestCase):
         self.server.remove()
         self.assertEqual(status, 0, log)
 
+    def warm_up(self):
+        argv = [FLOOD, '-a', '127.0.0.1', '-p', str(self.server.ports['udp']), '-s', '10', '-r', '3000', '-t', '0',
+                '-n', '0']
+        subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+
     def play(self):
-        world = World(self.server, USERS, RATE, LONGEST)
+        if BURST:
+            self.warm_up()
+        world = World(self.server, USERS, RATE, LONGEST, BURST)
         actors = cast(world, good, broken)
         for a in actors:
             a.start()

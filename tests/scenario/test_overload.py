@@ -166,7 +166,8 @@ class Overload(unittest.TestCase):
         self.assertGreater(end['ok'], SECONDS * capacity / 2)  # it goes on working
         self.assertGreater(end['refused'], 0)
         self.assertLessEqual(end['refused'], 1000 * (SECONDS + 2))  # shed_answers
-        self.assertLess(memory.most - at_rest, GROWTH)
+        if harness.SLOW == 1:  # a sanitizer keeps what was freed
+            self.assertLess(memory.most - at_rest, GROWTH)
         self.assertLess(recovered, 5 * harness.SLOW)
         for was, now in zip(before, after):
             self.assertLess(now, AFTER * was + NOISE_MS)

@@ -134,7 +134,8 @@ static void options(struct ast_sip_cli *cli, const struct ast_sip_contact *c)
 	option_int(cli, "cseq", c->data.cseq);
 	show_option(cli, RS_STR("endpoint"), ast_sip_contact_text(c, AST_SIP_CONTACT_ENDPOINT));
 	option_int(cli, "expiration_time", c->data.expires_us / 1000000);
-	option_int(cli, "expires_in", c->data.expires_us ? (c->data.expires_us - ast_sip_location_now_us()) / 1000000 : 0);
+	option_int(cli, "expires_in",
+		   c->data.expires_us ? (c->data.expires_us - ast_sip_location_now_us()) / 1000000 : 0);
 	show_option(cli, RS_STR("instance"), ast_sip_contact_text(c, AST_SIP_CONTACT_INSTANCE));
 	show_option(cli, RS_STR("path"), ast_sip_contact_text(c, AST_SIP_CONTACT_PATH));
 	show_option(cli, RS_STR("permanent"), c->data.permanent ? RS_STR("yes") : RS_STR("no"));

@@ -21,7 +21,8 @@ PHONES = 200
 EXPIRES = 10 if SECONDS < 30 else 30
 FLOOD = os.path.join(harness.BUILD, 'tests', 'soak', 'flood')
 QUEUE_WAIT_MS = 500  # the default of queue_wait_ms
-MARGIN_MS = 250 * harness.SLOW
+MARGIN_MS = 500 * harness.SLOW  # the sockets on both sides, and a machine that others use, too
+PATIENCE_MS = 32000  # Timer F
 GROWTH = 96 << 20  # bytes: 10,000 waiting tasks with their messages and transactions, and what they are kept for
 AFTER, NOISE_MS = 3, 5 * harness.SLOW  # times the latency before, and what another process may take
 
@@ -162,7 +163,7 @@ class Overload(unittest.TestCase):
               f'{recovered:.1f} s after the end')
         self.bindings_lived(calm, end, SECONDS)
         self.assertLess(end['ok_max_ms'], QUEUE_WAIT_MS + MARGIN_MS)
-        self.assertLess(end['other_max_ms'], QUEUE_WAIT_MS + MARGIN_MS)
+        self.assertLess(end['other_max_ms'], PATIENCE_MS)
         self.assertGreater(end['ok'], SECONDS * capacity / 2)  # it goes on working
         self.assertGreater(end['refused'], 0)
         self.assertLessEqual(end['refused'], 1000 * (SECONDS + 2))  # shed_answers

@@ -1,8 +1,6 @@
 /* A phone: its life, its requests and its binding; see sim_agent.h. */
 #include "sim_agent.h"
 
-#include "base/clock.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #define EXPIRES_MIN 60
 
 struct sim_agent_stats sim_agent_stats;
+struct sim_agent_clock sim_agent_clock;
 void (*sim_agent_intercept)(struct rs_str request);
 void (*sim_agent_tap)(const struct sim_agent *a, struct rs_str request);
 
@@ -24,6 +23,12 @@ static struct {
 	bool came;
 } messages[SIM_MESSAGES][SIM_AGENTS];
 static unsigned n_messages;
+
+/* No step of the system's time moves an expiry. */
+static int64_t now_us(void)
+{
+	return sim_now() - SIM_CLOCK_START + sim_agent_clock.before_us;
+}
 
 void sim_agents_configure(char *conf, size_t size, unsigned n)
 {
@@ -190,10 +195,10 @@ static void may_be(struct sim_agent_memory *m, struct sim_binding b)
 /* Whether what the server lists is what b says it is; found 0: nothing is listed. */
 static bool agrees(const struct sim_binding *b, unsigned found, int64_t now)
 {
-	if (!b->q || now > b->ends_last + 2 * SIM_SECOND)
+	if (!b->q || now > b->ends_last + 2 * SIM_SECOND + sim_agent_clock.doubt_us)
 		return found == 0;
 	if (found == 0)
-		return now >= b->ends_first;
+		return now >= b->ends_first - sim_agent_clock.doubt_us;
 	return found == b->q;
 }
 
@@ -225,17 +230,17 @@ static void registered(struct sim_agent *a, struct sim_agent_request *r, struct 
 	if (!r->question) {
 		m->known = (struct sim_binding){.q = r->expires ? r->q : 0,
 						.ends_first = r->asked_at + r->expires * SIM_SECOND,
-						.ends_last = rs_wall_us() + r->expires * SIM_SECOND};
+						.ends_last = now_us() + r->expires * SIM_SECOND};
 		m->n_maybe = 0;
 		if (found != m->known.q)
 			sim_failed(__FILE_NAME__, __LINE__, "%s: q %u was asked for, %u is listed", a->user, m->known.q,
 				   found);
 		return;
 	}
-	if (agrees(&m->known, found, rs_wall_us()))
+	if (agrees(&m->known, found, now_us()))
 		return;
 	for (unsigned i = 0; i < m->n_maybe; i++)
-		if (agrees(&m->maybe[i], found, rs_wall_us()))
+		if (agrees(&m->maybe[i], found, now_us()))
 			return;
 	sim_failed(__FILE_NAME__, __LINE__, "%s: q %u is listed, known is %u, and %u changes may have been made",
 		   a->user, found, m->known.q, m->n_maybe);
@@ -403,7 +408,7 @@ static void answer_came(struct sim_agent *a, struct rs_str bytes)
 	if (status == 401 && ++r->tries < TRIES) {
 		sim_agent_challenged(a, bytes);
 		sim_queue_remove(&r->timer);
-		r->asked_at = rs_wall_us();
+		r->asked_at = now_us();
 		build(a, r, !a->quiet && sim_rng_below(sim_test_rng(), 20) == 0);
 		transmit(r);
 		return;
@@ -428,7 +433,7 @@ static struct sim_agent_request *new_request(struct sim_agent *a, const char *me
 	r->used = true;
 	r->method = method;
 	r->invite = strcmp(method, "INVITE") == 0;
-	r->asked_at = rs_wall_us();
+	r->asked_at = now_us();
 	snprintf(r->uri, sizeof(r->uri), "%s", uri);
 	return r;
 }
@@ -462,8 +467,8 @@ static void do_register(struct sim_agent *a)
 		snprintf(r->lines, sizeof(r->lines),
 			 a->index % 2 ? "Contact: *\r\nExpires: 0\r\n" : "Contact: %s;expires=0\r\n", contact);
 	may_be(a->memory, (struct sim_binding){.q = r->expires ? r->q : 0,
-					       .ends_first = rs_wall_us() + r->expires * SIM_SECOND,
-					       .ends_last = rs_wall_us() + (r->expires + 200) * SIM_SECOND});
+					       .ends_first = now_us() + r->expires * SIM_SECOND,
+					       .ends_last = now_us() + (r->expires + 200) * SIM_SECOND});
 	go(a, r);
 }
 

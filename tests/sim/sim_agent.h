@@ -22,7 +22,7 @@
 /* A binding as its phone asked for it; q, in thousandths, tells one refresh from another. 0: none. */
 struct sim_binding {
 	unsigned q;
-	int64_t ends_first, ends_last; /* wall time between which it ends by itself */
+	int64_t ends_first, ends_last; /* between which it ends by itself; time of all lives of the server */
 };
 
 struct sim_agent_memory {
@@ -92,6 +92,13 @@ void sim_agent_stop(struct sim_agent *a);
  * Runs the simulation meanwhile.
  */
 void sim_agent_check(struct sim_agent *a);
+
+/* Set before agents are checked. */
+struct sim_agent_clock {
+	int64_t before_us; /* that went by in earlier lives of the server */
+	int64_t doubt_us;  /* steps of the system's time that the store may not have followed before a crash */
+};
+extern struct sim_agent_clock sim_agent_clock;
 
 struct sim_agent_stats {
 	unsigned long registered, refused, unanswered, messages, calls, answered;

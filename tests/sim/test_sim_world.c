@@ -28,7 +28,8 @@ static struct sim_agent agents[SIM_AGENTS];
 /* What the children leave behind. */
 static struct shared {
 	struct sim_agent_memory agents[SIM_AGENTS];
-	int64_t wall_us; /* that had gone by at the crash */
+	int64_t elapsed_us, wall_us; /* that had gone by at the crash, the second by the system's time */
+	int64_t stepped_us;          /* steps of the system's time, added up */
 	struct sim_agent_stats did;
 	struct sim_watch_stats saw;
 	unsigned long crashes;
@@ -43,6 +44,13 @@ static void mend(struct sim_event *e)
 {
 	(void)e;
 	sim_net_cut(cut_host, NULL, false);
+}
+
+static void step_clock(int64_t us)
+{
+	sim_clock_jump_wall(us);
+	shared->wall_us += us;
+	shared->stepped_us += us < 0 ? -us : us;
 }
 
 /* One that can go while its requests are under way, and one that cannot. */
@@ -93,7 +101,7 @@ static void trouble(struct sim_event *e)
 		sim_names_fail(SIM_AGENT_NAME, sim_rng_below(rng, 3) ? 0 : ETIMEDOUT);
 		break;
 	default:
-		sim_clock_jump_wall(sim_rng_range(rng, -SIM_SECOND, SIM_SECOND));
+		step_clock(sim_rng_range(rng, -SIM_SECOND, SIM_SECOND));
 		break;
 	}
 	sim_queue_add(e, sim_now() + sim_rng_range(rng, 0, 12 * SIM_SECOND), trouble, NULL);
@@ -149,7 +157,8 @@ static void note(void)
 static void crash(struct sim_event *e)
 {
 	(void)e;
-	shared->wall_us += sim_now() - SIM_CLOCK_START;
+	shared->elapsed_us = sim_now() - SIM_CLOCK_START;
+	shared->wall_us += shared->elapsed_us;
 	shared->crashes++;
 	note();
 	sim_crash();
@@ -222,6 +231,7 @@ static void after_crash(uint64_t seed, void *arg)
 {
 	(void)arg;
 	sim_server_start(seed, disk, shared->wall_us);
+	sim_agent_clock = (struct sim_agent_clock){shared->elapsed_us, shared->stepped_us};
 	start_agents();
 	calm_down(false);
 }
@@ -234,7 +244,7 @@ static unsigned one_seed(uint64_t seed)
 	sim_rng_init(&rng, seed, SIM_STREAM_TEST);
 	sim_disk_format(disk, seed);
 	memset(shared->agents, 0, sizeof(shared->agents));
-	shared->wall_us = 0;
+	shared->elapsed_us = shared->wall_us = shared->stepped_us = 0;
 	crashes = sim_rng_below(&rng, 3) == 0;
 	if (crashes && sim_rng_below(&rng, 2))
 		sim_disk_crash_after(disk, 1 + sim_rng_below(&rng, 400));

@@ -23,6 +23,10 @@ static bool opened;         /* what fails from here on fails while the server ru
 static bool no_room;        /* why the last commit failed */
 static int64_t shift_us;    /* location_shift_us as the rows have it: they are in the system's time */
 static sqlite3_stmt *upsert, *erase;
+static struct { /* the last error line: when, and how many errors since */
+	int64_t second;
+	unsigned since;
+} told;
 
 static const char schema[] =
 	"CREATE TABLE contact ("
@@ -61,18 +65,16 @@ static bool is_damage(int rc)
 /* Storms of changes that fail must not become storms of lines: one a second, with how many it stands for. */
 static int fail(const char *what)
 {
-	static int64_t second;
-	static unsigned since;
 	int rc = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
 	int64_t now = rs_now_us() / 1000000;
 
-	since++;
-	if (opened && now == second)
+	told.since++;
+	if (opened && now == told.second)
 		goto out;
 	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("file", path), RS_FZ("doing", what),
-		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"), RS_FZ("do", advice(rc)), RS_FI("count", since));
-	second = now;
-	since = 0;
+		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"), RS_FZ("do", advice(rc)), RS_FI("count", told.since));
+	told.second = now;
+	told.since = 0;
 out:
 	return is_damage(rc) ? EUCLEAN : EIO;
 }
@@ -162,6 +164,7 @@ int store_open(const char *state_dir)
 		return ENAMETOOLONG;
 	opened = false;
 	shift_us = 0;
+	memset(&told, 0, sizeof(told));
 	error = store_file_looks_lost(path);
 	if (error)
 		return error;

@@ -74,7 +74,7 @@ static void check_final(struct exchange *e, struct sip_msg *msg, struct rs_str b
 	      "a final answer %lld us after the ACK, branch %s", (long long)(sim_now() - e->acked_us), e->branch);
 	if (e->finals == 0 || !has_transaction(e) || sim_now() > e->final_us + 64 * T1 - LATE)
 		return;
-	if (!e->relayed && may_be_an_earlier_refusal(msg->status))
+	if (may_be_an_earlier_refusal(e->status) || (!e->relayed && may_be_an_earlier_refusal(msg->status)))
 		return;
 	CHECK(XXH64(bytes.p, bytes.len, 0) == e->digest, "another final answer (%u, then %u) to %s, branch %s",
 	      e->status, msg->status, e->method, e->branch);

@@ -79,6 +79,7 @@ void world_connect(unsigned slot, unsigned host)
 	if (s->peer)
 		return;
 	s->host = host % HOSTS;
+	s->spoiled = false;
 	snprintf(from, sizeof(from), "10.0.1.%u:0", s->host + 1);
 	s->peer = sim_peer_tcp_connect(from, SIM_SERVER, &ops, s);
 }

@@ -28,6 +28,7 @@ struct challenge {
 struct source {
 	struct sim_peer *peer; /* NULL: a stream that is not there */
 	bool stream;
+	bool spoiled; /* raw text was written to the stream: what follows it may be part of something else */
 	unsigned host;
 	char *rx, *rest; /* read, not yet a message; cut off, not yet written */
 	size_t rx_len, rest_len;

@@ -148,7 +148,9 @@ static void link_change(const struct instruction *in)
 		cut(host, false);
 		break;
 	case 2:
-		world.hosts[host].cut = true; /* what finds no room may be dropped */
+		/* What finds no room is dropped, whoever it is for: the socket is one. */
+		for (unsigned i = 0; i < HOSTS; i++)
+			world.hosts[i].cut = true;
 		l->busy = 400;
 		break;
 	case 3:

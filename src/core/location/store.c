@@ -72,7 +72,8 @@ static int fail(const char *what)
 	if (opened && now == told.second)
 		goto out;
 	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("file", path), RS_FZ("doing", what),
-		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"), RS_FZ("do", advice(rc)), RS_FI("count", told.since));
+		 RS_FZ("error", db ? sqlite3_errmsg(db) : "no memory"), RS_FZ("do", advice(rc)),
+		 RS_FI("count", told.since));
 	told.second = now;
 	told.since = 0;
 out:

@@ -497,3 +497,14 @@ bool disk_count_op(struct sim_disk *d, enum sim_disk_op op)
 	fault->times--;
 	return true;
 }
+
+void sim_disk_comes_back(struct sim_disk *disk, struct sim_rng *rng)
+{
+	sim_disk_crash_after(disk, 0);
+	for (int op = 0; op < SIM_DISK_OPS; op++)
+		sim_disk_fail(disk, (enum sim_disk_op)op, 0, 0);
+	if (sim_rng_below(rng, 4))
+		sim_disk_power_cut(disk);
+	else
+		sim_disk_process_died(disk);
+}

@@ -37,6 +37,10 @@ void sim_disk_power_cut(struct sim_disk *disk);
 /* Only the process went (kill -9): the kernel keeps what was written. */
 void sim_disk_process_died(struct sim_disk *disk);
 
+struct sim_rng;
+/* After a crash: no faults are left, and the power went, or in one of four cases only the process. */
+void sim_disk_comes_back(struct sim_disk *disk, struct sim_rng *rng);
+
 enum sim_disk_op {
 	SIM_DISK_OPEN,
 	SIM_DISK_READ,

@@ -128,6 +128,23 @@ void sim_phone_close(struct sim_phone *p)
 	p->peer = NULL;
 }
 
+struct sim_phone *sim_phone_new(const char *user, const char *address, bool tcp)
+{
+	struct sim_phone *p = calloc(1, sizeof(*p));
+
+	sim_check(p);
+	p->user = user;
+	p->tcp = tcp;
+	sim_phone_open(p, address);
+	return p;
+}
+
+void sim_phone_free(struct sim_phone *p)
+{
+	sim_phone_close(p);
+	free(p);
+}
+
 void sim_phone_register_cseq(struct sim_phone *p, const char *lines, unsigned cseq)
 {
 	static unsigned branch; /* one process, one simulation */
@@ -167,6 +184,12 @@ int sim_phone_wait(struct sim_phone *p)
 {
 	sim_check(sim_run_until(answered, p, 70 * SIM_SECOND));
 	return p->answer[0] ? atoi(p->answer + 8) : 0;
+}
+
+int sim_phone_ask(struct sim_phone *p, const char *lines)
+{
+	sim_phone_register(p, lines);
+	return sim_phone_wait(p);
 }
 
 bool sim_phone_contact(const struct sim_phone *p, unsigned n, char *buf, size_t size)

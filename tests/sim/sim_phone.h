@@ -28,12 +28,17 @@ struct sim_phone {
 /* address: "10.0.1.1:5060", one a phone. user, tcp, done and token are set by the caller before. */
 void sim_phone_open(struct sim_phone *p, const char *address);
 void sim_phone_close(struct sim_phone *p);
+/* One on the heap, opened; and its end. */
+struct sim_phone *sim_phone_new(const char *user, const char *address, bool tcp);
+void sim_phone_free(struct sim_phone *p);
 /* lines: Contact and other header lines, each with CRLF. CSeq is one higher each time. */
 void sim_phone_register(struct sim_phone *p, const char *lines);
 /* The same with a CSeq of the caller's. */
 void sim_phone_register_cseq(struct sim_phone *p, const char *lines, unsigned cseq);
 /* Runs the simulation until it is answered; the status. */
 int sim_phone_wait(struct sim_phone *p);
+/* Both: registers, and runs the simulation until that is answered. */
+int sim_phone_ask(struct sim_phone *p, const char *lines);
 /* The nth Contact line of the answer, copied into buf; false: there are fewer. */
 bool sim_phone_contact(const struct sim_phone *p, unsigned n, char *buf, size_t size);
 unsigned sim_phone_contacts(const struct sim_phone *p);

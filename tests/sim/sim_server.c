@@ -102,6 +102,15 @@ void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_u
 	sim_server_boot(seed);
 }
 
+unsigned sim_server_bindings(const char *aor)
+{
+	struct ast_sip_contacts *c = ast_sip_location_contacts(rs_str_c(aor));
+	unsigned n = c ? c->n : 0;
+
+	ast_sip_contacts_unref(c);
+	return n;
+}
+
 void sim_server_halt(void)
 {
 	struct ast_sip_location_stats location;

@@ -28,6 +28,8 @@ void sim_server_forget(void);
 void sim_server_start(uint64_t seed, struct sim_disk *disk, int64_t wall_later_us);
 /* Stops it and checks that nothing is left: no socket, no transaction, no update on its way. */
 void sim_server_stop(void);
+/* Contacts that an AOR is bound to now. */
+unsigned sim_server_bindings(const char *aor);
 /* The first half of that: nobody sends anything for longer than a transaction lives, then none is left. */
 void sim_server_settle(void);
 /* Only the server ends, in the midst of whatever it does, and starts again; clock, network, peers and disk go on. */

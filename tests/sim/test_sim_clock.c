@@ -19,44 +19,12 @@
 
 static struct sim_disk *disk;
 
-static struct sim_phone *phone(const char *user, const char *address, bool tcp)
-{
-	struct sim_phone *p = calloc(1, sizeof(*p));
-
-	sim_check(p);
-	p->user = user;
-	p->tcp = tcp;
-	sim_phone_open(p, address);
-	return p;
-}
-
-static void gone(struct sim_phone *p)
-{
-	sim_phone_close(p);
-	free(p);
-}
-
-static int ask(struct sim_phone *p, const char *lines)
-{
-	sim_phone_register(p, lines);
-	return sim_phone_wait(p);
-}
-
-static unsigned count(const char *aor)
-{
-	struct ast_sip_contacts *c = ast_sip_location_contacts(rs_str_c(aor));
-	unsigned n = c ? c->n : 0;
-
-	ast_sip_contacts_unref(c);
-	return n;
-}
-
 /* What the answer to a question says of the first contact. */
 static int left(struct sim_phone *p)
 {
 	char line[256], *expires;
 
-	sim_check_int(ask(p, ""), 200);
+	sim_check_int(sim_phone_ask(p, ""), 200);
 	if (!sim_phone_contact(p, 0, line, sizeof(line)))
 		return 0;
 	expires = strstr(line, ";expires=");
@@ -88,25 +56,25 @@ static void jump_once(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", seed & 1);
-	sim_check_int(ask(p, A ";expires=60\r\n" B ";expires=600\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", seed & 1);
+	sim_check_int(sim_phone_ask(p, A ";expires=60\r\n" B ";expires=600\r\n"), 200);
 	sim_run_for(20 * SIM_SECOND);
 	sim_clock_jump_wall(jump_of(seed));
-	sim_check_int(count("alice"), 2);
+	sim_check_int(sim_server_bindings("alice"), 2);
 	near(left(p), 40);
 	sim_run_for(38 * SIM_SECOND);
-	sim_check_int(count("alice"), 2);
+	sim_check_int(sim_server_bindings("alice"), 2);
 	sim_run_for(4 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	/* One that is made after the jump lives as long as any. */
-	sim_check_int(ask(p, A ";expires=60\r\n"), 200);
+	sim_check_int(sim_phone_ask(p, A ";expires=60\r\n"), 200);
 	sim_run_for(58 * SIM_SECOND);
-	sim_check_int(count("alice"), 2);
+	sim_check_int(sim_server_bindings("alice"), 2);
 	sim_run_for(4 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	sim_run_for(500 * SIM_SECOND);
-	sim_check_int(count("alice"), 0);
-	gone(p);
+	sim_check_int(sim_server_bindings("alice"), 0);
+	sim_phone_free(p);
 	sim_server_stop();
 }
 
@@ -136,21 +104,21 @@ static void jump_often(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", seed & 1);
-	sim_check_int(ask(p, A ";expires=300\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", seed & 1);
+	sim_check_int(sim_phone_ask(p, A ";expires=300\r\n"), 200);
 	for (int i = 0; i < 100; i++) {
 		sim_run_for(5 * SIM_SECOND);
 		/* Steps of up to ten seconds, and the slewing between them. */
 		sim_clock_jump_wall(sim_rng_range(sim_test_rng(), -10 * SIM_SECOND, 10 * SIM_SECOND));
 		if (i % 20 == 19)
-			sim_check_int(ask(p, A ";expires=300\r\n"), 200);
-		sim_check_int(count("alice"), 1);
+			sim_check_int(sim_phone_ask(p, A ";expires=300\r\n"), 200);
+		sim_check_int(sim_server_bindings("alice"), 1);
 	}
 	sim_run_for(298 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	sim_run_for(4 * SIM_SECOND);
-	sim_check_int(count("alice"), 0);
-	gone(p);
+	sim_check_int(sim_server_bindings("alice"), 0);
+	sim_phone_free(p);
 	sim_server_stop();
 }
 
@@ -170,12 +138,12 @@ static void jump_and_end(uint64_t seed, void *arg)
 	struct sim_phone *p;
 
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", false);
-	sim_check_int(ask(p, A ";expires=600\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", false);
+	sim_check_int(sim_phone_ask(p, A ";expires=600\r\n"), 200);
 	sim_clock_jump_wall(jump_of(seed));
 	if (!clean)
-		sim_check_int(ask(p, B ";expires=300\r\n"), 200); /* the store follows with the next change */
-	gone(p);
+		sim_check_int(sim_phone_ask(p, B ";expires=300\r\n"), 200); /* the store follows with the next change */
+	sim_phone_free(p);
 	if (clean)
 		sim_server_stop(); /* 80 s and it is written at the end, too */
 	*wall = jump_of(seed) + sim_now() - SIM_CLOCK_START;
@@ -189,10 +157,10 @@ static void look_again(uint64_t seed, void *arg)
 	struct sim_phone *p;
 
 	sim_server_start(seed, disk, *wall);
-	p = phone("alice", "10.0.1.1:5061", false);
+	p = sim_phone_new("alice", "10.0.1.1:5061", false);
 	near(left(p), clean ? 520 : 600);
 	sim_check_int(sim_phone_contacts(p), clean ? 1 : 2);
-	gone(p);
+	sim_phone_free(p);
 	sim_server_stop();
 }
 
@@ -217,12 +185,12 @@ static void look_in_the_past(uint64_t seed, void *arg)
 {
 	(void)arg;
 	sim_server_start(seed, disk, -365 * DAY);
-	sim_check_int(count("alice"), 2);
+	sim_check_int(sim_server_bindings("alice"), 2);
 	sim_run_for(SIM_SECOND);
 	sim_clock_jump_wall(365 * DAY); /* and is told the right time */
-	sim_check_int(count("alice"), 2);
+	sim_check_int(sim_server_bindings("alice"), 2);
 	sim_run_for(7200 * SIM_SECOND); /* maximum_expiration */
-	sim_check_int(count("alice"), 0);
+	sim_check_int(sim_server_bindings("alice"), 0);
 	sim_server_stop();
 }
 
@@ -266,22 +234,22 @@ static void nonces(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("bob", "10.0.1.1:5060", seed & 1);
-	sim_check_int(ask(p, ""), 401);
+	p = sim_phone_new("bob", "10.0.1.1:5060", seed & 1);
+	sim_check_int(sim_phone_ask(p, ""), 401);
 	at = strstr(p->answer, "nonce=\"");
 	sim_check(at && sscanf(at, "nonce=\"%100[^\"]", nonce) == 1);
 	sim_clock_jump_wall(jump_of(seed));
 	authorization(nonce, 1, line, sizeof(line));
-	sim_check_int(ask(p, line), 200); /* as good as before */
-	sim_check_int(ask(p, line), 401); /* once */
+	sim_check_int(sim_phone_ask(p, line), 200); /* as good as before */
+	sim_check_int(sim_phone_ask(p, line), 401); /* once */
 	sim_clock_jump_wall(-jump_of(seed));
 	authorization(nonce, 2, line, sizeof(line));
-	sim_check_int(ask(p, line), 200);
+	sim_check_int(sim_phone_ask(p, line), 200);
 	sim_run_for(60 * SIM_SECOND); /* its lifetime is 32 s */
 	sim_clock_jump_wall(-60 * SIM_SECOND);
 	authorization(nonce, 3, line, sizeof(line));
-	sim_check_int(ask(p, line), 401);
-	gone(p);
+	sim_check_int(sim_phone_ask(p, line), 401);
+	sim_phone_free(p);
 	sim_server_stop();
 }
 
@@ -298,11 +266,11 @@ static void timers(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", false);
-	sim_check_int(ask(p, A ";expires=60\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", false);
+	sim_check_int(sim_phone_ask(p, A ";expires=60\r\n"), 200);
 	sim_clock_jump_wall(jump_of(seed));
 	sim_run_for(33 * SIM_SECOND);
-	gone(p);
+	sim_phone_free(p);
 	sim_server_stop(); /* which checks that all transactions have ended after Timer J */
 }
 

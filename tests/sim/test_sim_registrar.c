@@ -262,13 +262,7 @@ static unsigned one_seed(uint64_t seed)
 		sim_disk_crash_after(disk, sim_rng_below(&rng, 2) ? 1 + sim_rng_below(&rng, 300) : 0);
 		if (sim_fork_run(seed, storm, NULL) != SIM_CRASHED)
 			return 1;
-		sim_disk_crash_after(disk, 0);
-		for (int op = 0; op < SIM_DISK_OPS; op++)
-			sim_disk_fail(disk, (enum sim_disk_op)op, 0, 0);
-		if (sim_rng_below(&rng, 4))
-			sim_disk_power_cut(disk);
-		else
-			sim_disk_process_died(disk);
+		sim_disk_comes_back(disk, &rng);
 	}
 	return sim_fork_run(seed, check, NULL) != SIM_PASSED;
 }

@@ -13,38 +13,6 @@
 
 static struct sim_disk *disk;
 
-static struct sim_phone *phone(const char *user, const char *address, bool tcp)
-{
-	struct sim_phone *p = calloc(1, sizeof(*p));
-
-	sim_check(p);
-	p->user = user;
-	p->tcp = tcp;
-	sim_phone_open(p, address);
-	return p;
-}
-
-static void gone(struct sim_phone *p)
-{
-	sim_phone_close(p);
-	free(p);
-}
-
-static int ask(struct sim_phone *p, const char *lines)
-{
-	sim_phone_register(p, lines);
-	return sim_phone_wait(p);
-}
-
-static unsigned count(const char *aor)
-{
-	struct ast_sip_contacts *c = ast_sip_location_contacts(rs_str_c(aor));
-	unsigned n = c ? c->n : 0;
-
-	ast_sip_contacts_unref(c);
-	return n;
-}
-
 static void run(void (*fn)(uint64_t seed, void *arg))
 {
 	const char *seed = getenv("SEED");
@@ -72,23 +40,23 @@ static void expiry(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", seed & 1);
-	sim_check_int(ask(p, A ";expires=60\r\n" B ";expires=120\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", seed & 1);
+	sim_check_int(sim_phone_ask(p, A ";expires=60\r\n" B ";expires=120\r\n"), 200);
 	sim_check(sim_phone_contact(p, 0, line, sizeof(line)) && strstr(line, ";expires=60"));
 	sim_run_for(59 * SIM_SECOND);
-	sim_check_int(count("alice"), 2);
+	sim_check_int(sim_server_bindings("alice"), 2);
 	sim_run_for(2 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
-	sim_check_int(ask(p, ""), 200);
+	sim_check_int(sim_server_bindings("alice"), 1);
+	sim_check_int(sim_phone_ask(p, ""), 200);
 	sim_check_int(sim_phone_contacts(p), 1);
 	sim_check(sim_phone_contact(p, 0, line, sizeof(line)) && strstr(line, "sip:b@"));
 	/* A refresh moves its end. */
-	sim_check_int(ask(p, B ";expires=300\r\n"), 200);
+	sim_check_int(sim_phone_ask(p, B ";expires=300\r\n"), 200);
 	sim_run_for(200 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	sim_run_for(101 * SIM_SECOND);
-	sim_check_int(count("alice"), 0);
-	gone(p);
+	sim_check_int(sim_server_bindings("alice"), 0);
+	sim_phone_free(p);
 	sim_server_stop(); /* the index is empty */
 }
 
@@ -105,8 +73,8 @@ static void register_and_crash(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", false);
-	sim_check_int(ask(p, A ";expires=60\r\n" B ";expires=3600\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", false);
+	sim_check_int(sim_phone_ask(p, A ";expires=60\r\n" B ";expires=3600\r\n"), 200);
 	sim_crash();
 }
 
@@ -114,11 +82,11 @@ static void look_later(uint64_t seed, void *arg)
 {
 	(void)arg;
 	sim_server_start(seed, disk, 100 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	sim_run_for(3499 * SIM_SECOND);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	sim_run_for(2 * SIM_SECOND);
-	sim_check_int(count("alice"), 0);
+	sim_check_int(sim_server_bindings("alice"), 0);
 	sim_server_stop();
 }
 
@@ -139,13 +107,13 @@ static void cseq(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", seed & 1);
-	other = phone("alice", "10.0.1.2:5060", false);
+	p = sim_phone_new("alice", "10.0.1.1:5060", seed & 1);
+	other = sim_phone_new("alice", "10.0.1.2:5060", false);
 	sim_phone_register_cseq(p, A ";expires=600\r\n", 10);
 	sim_check_int(sim_phone_wait(p), 200);
 	sim_phone_register_cseq(p, A ";expires=0\r\n", 9);
 	sim_check_int(sim_phone_wait(p), 500);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	sim_phone_register_cseq(p, A ";expires=0\r\n", 10);
 	sim_check_int(sim_phone_wait(p), 500);
 	sim_phone_register_cseq(p, "Contact: *\r\nExpires: 0\r\n", 10);
@@ -153,15 +121,15 @@ static void cseq(uint64_t seed, void *arg)
 	/* Nothing of a request that is out of order for one of its contacts happens. */
 	sim_phone_register_cseq(p, B ";expires=600\r\n" A ";expires=600\r\n", 10);
 	sim_check_int(sim_phone_wait(p), 500);
-	sim_check_int(count("alice"), 1);
+	sim_check_int(sim_server_bindings("alice"), 1);
 	/* Another Call-ID counts by itself. */
 	sim_phone_register_cseq(other, A ";expires=600\r\n", 1);
 	sim_check_int(sim_phone_wait(other), 200);
 	sim_phone_register_cseq(p, A ";expires=0\r\n", 3);
 	sim_check_int(sim_phone_wait(p), 200);
-	sim_check_int(count("alice"), 0);
-	gone(p);
-	gone(other);
+	sim_check_int(sim_server_bindings("alice"), 0);
+	sim_phone_free(p);
+	sim_phone_free(other);
 	sim_server_stop();
 }
 
@@ -197,13 +165,13 @@ static void crowd_registers(const char *aor, int statuses[CROWD])
 
 		snprintf(address, sizeof(address), "10.0.2.%d:5060", i + 1);
 		snprintf(lines, sizeof(lines), "Contact: <sip:c%d@192.0.2.1>;expires=600\r\n", i);
-		crowd[i] = phone(aor, address, i & 1);
+		crowd[i] = sim_phone_new(aor, address, i & 1);
 		sim_phone_register(crowd[i], lines);
 	}
 	sim_check(sim_run_until(all_answered, crowd, 60 * SIM_SECOND));
 	for (int i = 0; i < CROWD; i++) {
 		statuses[i] = sim_phone_wait(crowd[i]);
-		gone(crowd[i]);
+		sim_phone_free(crowd[i]);
 	}
 	sim_lane_delay(RS_LANE_STORE, 0, 0);
 }
@@ -221,7 +189,7 @@ static void limited(uint64_t seed, void *arg)
 	}
 	sim_check_int(good, 1);
 	sim_check_int(refused, CROWD - 1);
-	sim_check_int(count("one"), 1);
+	sim_check_int(sim_server_bindings("one"), 1);
 	sim_server_stop();
 }
 
@@ -240,7 +208,7 @@ static void replaced(uint64_t seed, void *arg)
 	crowd_registers("last", statuses);
 	for (int i = 0; i < CROWD; i++)
 		sim_check_int(statuses[i], 200);
-	sim_check_int(count("last"), 1);
+	sim_check_int(sim_server_bindings("last"), 1);
 	sim_server_stop();
 }
 
@@ -258,17 +226,17 @@ static void broken_disk(uint64_t seed, void *arg)
 
 	(void)arg;
 	sim_server_start(seed, disk, 0);
-	p = phone("alice", "10.0.1.1:5060", seed & 1);
-	sim_check_int(ask(p, A ";expires=600\r\n"), 200);
+	p = sim_phone_new("alice", "10.0.1.1:5060", seed & 1);
+	sim_check_int(sim_phone_ask(p, A ";expires=600\r\n"), 200);
 	sim_disk_fail(disk, seed & 2 ? SIM_DISK_WRITE : SIM_DISK_SYNC, 0, 1000000);
-	sim_check_int(ask(p, B ";expires=600\r\n"), 500);
-	sim_check_int(ask(p, A ";expires=0\r\n"), 500);
-	sim_check_int(ask(p, "Contact: *\r\nExpires: 0\r\n"), 500);
-	sim_check_int(ask(p, ""), 200); /* who only asks needs no disk */
+	sim_check_int(sim_phone_ask(p, B ";expires=600\r\n"), 500);
+	sim_check_int(sim_phone_ask(p, A ";expires=0\r\n"), 500);
+	sim_check_int(sim_phone_ask(p, "Contact: *\r\nExpires: 0\r\n"), 500);
+	sim_check_int(sim_phone_ask(p, ""), 200); /* who only asks needs no disk */
 	sim_check_int(sim_phone_contacts(p), 1);
 	sim_disk_fail(disk, SIM_DISK_WRITE, 0, 0);
 	sim_disk_fail(disk, SIM_DISK_SYNC, 0, 0);
-	sim_check_int(ask(p, B ";expires=600\r\n"), 200);
+	sim_check_int(sim_phone_ask(p, B ";expires=600\r\n"), 200);
 	sim_check_int(sim_phone_contacts(p), 2);
 	sim_disk_set_capacity(disk, sim_disk_used(disk)); /* and a full one */
 	for (int i = 0, status = 200; status == 200; i++) {
@@ -276,12 +244,12 @@ static void broken_disk(uint64_t seed, void *arg)
 
 		sim_check(i < 2000);
 		snprintf(lines, sizeof(lines), "Contact: <sip:x%d@192.0.2.1>;expires=600\r\n", i);
-		status = ask(p, lines);
+		status = sim_phone_ask(p, lines);
 		sim_check(status == 200 || status == 500);
-		sim_check_int(ask(p, "Contact: <sip:x@192.0.2.1>;expires=0\r\n"), 200); /* nothing to write */
+		sim_check_int(sim_phone_ask(p, "Contact: <sip:x@192.0.2.1>;expires=0\r\n"), 200); /* nothing to write */
 	}
 	sim_disk_set_capacity(disk, 0);
-	gone(p);
+	sim_phone_free(p);
 	sim_crash();
 }
 
@@ -289,7 +257,7 @@ static void look_after_a_broken_disk(uint64_t seed, void *arg)
 {
 	(void)arg;
 	sim_server_start(seed, disk, 10 * SIM_SECOND);
-	sim_check(count("alice") >= 2);
+	sim_check(sim_server_bindings("alice") >= 2);
 	sim_server_stop();
 }
 

@@ -256,13 +256,7 @@ static unsigned one_seed(uint64_t seed)
 	case SIM_CRASHED:
 		break;
 	}
-	sim_disk_crash_after(disk, 0);
-	for (int op = 0; op < SIM_DISK_OPS; op++)
-		sim_disk_fail(disk, (enum sim_disk_op)op, 0, 0);
-	if (sim_rng_below(&rng, 4))
-		sim_disk_power_cut(disk);
-	else
-		sim_disk_process_died(disk);
+	sim_disk_comes_back(disk, &rng);
 	return sim_fork_run(seed, after_crash, NULL) != SIM_PASSED;
 }
 

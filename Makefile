@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 FUZZ = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak overload
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak overload bench-growth bench-micro
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -53,9 +53,15 @@ install: all
 	@ninja -C $(BUILD) server
 	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
+# NO_KAMAILIO=1 leaves Kamailio out and installs nothing for it. docs/benchmarks.md has the knobs.
 bench: all
+	@[ -n "$(NO_KAMAILIO)" ] || scripts/packages bench || echo "Going on without what is missing." >&2
 	@ninja -C $(BUILD) bench
-	@$(BUILD)/bench/bench_parse tests/messages/typical-register.sip 2
+	@RES_SIP_BUILD=$(BUILD) NO_KAMAILIO="$(NO_KAMAILIO)" python3 scripts/bench
+
+bench-growth: all
+	@ninja -C $(BUILD) bench
+	@RES_SIP_BUILD=$(BUILD) python3 bench/growth.py
 	@$(BUILD)/bench/bench_config_load
 	@RES_SIP_BUILD=$(BUILD) python3 bench/endpoints.py
 
@@ -71,6 +77,11 @@ overload: all packages-test
 	@ninja -C $(BUILD) tests/soak/flood tests/soak/test_delay.so
 	@RES_SIP_BUILD=$(BUILD) OVERLOAD_SECONDS=$${OVERLOAD_SECONDS:-60} PYTHONDONTWRITEBYTECODE=1 \
 		python3 tests/scenario/test_overload.py
+
+bench-micro: all
+	@scripts/packages bench-micro
+	@ninja -C $(BUILD) bench
+	@RES_SIP_BUILD=$(BUILD) python3 scripts/bench-micro
 
 check-headers:
 	@scripts/check-headers

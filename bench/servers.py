@@ -81,7 +81,7 @@ class Server:
 
     def __init__(self, core=None, users=USERS):
         self.core, self.users = core, users
-        self.folder = tempfile.mkdtemp(prefix='res_sip-bench-')
+        self.folder = tempfile.mkdtemp(prefix='sipbench-')
         self.udp, self.tcp = free_port(), free_port(socket.SOCK_STREAM)
         self.process = None
         running.append(self)

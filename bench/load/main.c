@@ -1,5 +1,6 @@
 /*
- * load TRAFFIC: loads a SIP server on loopback and prints what that cost, as JSON. See docs/benchmarks.md.
+ * load TRAFFIC...: loads a SIP server on loopback and prints what that cost, a JSON object for each traffic in an
+ * array. See docs/benchmarks.md.
  */
 #include "report.h"
 #include "sources.h"
@@ -12,8 +13,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PREPARE_S 600 /* an upper bound for registering all users */
-#define SPARE_S   60
+#define PREPARE_S    600 /* an upper bound for registering all users */
+#define SPARE_S      60
+#define MAX_TRAFFICS 8
 
 static const enum shape OPTIONS_MIX[] = {SHAPE_OPTIONS}, REGISTER_MIX[] = {SHAPE_REGISTER},
 			REFRESH_MIX[] = {SHAPE_REFRESH}, MESSAGE_MIX[] = {SHAPE_MESSAGE};
@@ -39,7 +41,8 @@ static const struct traffic {
 };
 
 static struct options {
-	const struct traffic *traffic;
+	const struct traffic *traffics[MAX_TRAFFICS];
+	unsigned n_traffics;
 	struct sockaddr_in server;
 	const char *realm;
 	pid_t pid;
@@ -81,19 +84,26 @@ static double measure(const char *name, double seconds, uint64_t units, double r
 	return (double)p.counts.units / p.seconds;
 }
 
-static int run(const struct loop_plan *plan)
+/* Every user registers once. */
+static void prepare(const struct loop_plan *plan)
+{
+	loop_set_mix(REGISTER_MIX, 1);
+	measure("prepare", PREPARE_S, o.users, 0);
+	loop_drain(2);
+	loop_set_mix(plan->mix, plan->n_mix);
+	o.prepared = true;
+}
+
+static int run_one(const struct traffic *traffic, struct loop_plan *plan)
 {
 	double rate = o.rate;
 
-	if (loop_start(plan))
-		return 1;
-	report_begin(o.traffic->name, plan);
-	if (o.traffic->registered && !o.prepared) {
-		loop_set_mix(REGISTER_MIX, 1);
-		measure("prepare", PREPARE_S, o.users, 0);
-		loop_drain(2);
-		loop_set_mix(plan->mix, plan->n_mix);
-	}
+	plan->mix = traffic->mix;
+	plan->n_mix = traffic->n;
+	loop_set_mix(plan->mix, plan->n_mix);
+	report_begin(traffic->name, plan);
+	if (traffic->registered && !o.prepared)
+		prepare(plan);
 	if (o.warm > 0)
 		loop_run(o.warm, 0, rate);
 	if (o.measure > 0)
@@ -105,13 +115,28 @@ static int run(const struct loop_plan *plan)
 	}
 	loop_drain(2);
 	report_end();
-	loop_stop();
 	return rate > 1 || o.measure <= 0 ? 0 : 1;
+}
+
+static int run(struct loop_plan *plan)
+{
+	int rc = loop_start(plan);
+
+	printf("[");
+	for (unsigned i = 0; i < o.n_traffics && !rc; i++) {
+		if (i)
+			printf(",\n");
+		rc = run_one(o.traffics[i], plan);
+	}
+	printf("]\n");
+	loop_stop();
+	return rc;
 }
 
 static int usage(void)
 {
-	fputs("usage: load TRAFFIC --server ADDRESS:PORT [--pid PID] [--users N] [--sources N] [--window N] [--realm "
+	fputs("usage: load TRAFFIC... --server ADDRESS:PORT [--pid PID] [--users N] [--sources N] [--window N] "
+	      "[--realm "
 	      "R]\n"
 	      "            [--warm SECONDS] [--measure SECONDS] [--half SECONDS] [--rate UNITS-A-SECOND] [--prepared]\n"
 	      "TRAFFIC: options register refresh message message-tcp mixed\n",
@@ -131,6 +156,18 @@ static int read_server(const char *text)
 	/* Nothing but loopback is ever loaded. */
 	return inet_pton(AF_INET, host, &o.server.sin_addr) == 1 && ntohl(o.server.sin_addr.s_addr) >> 24 == 127 ? 0
 														 : -1;
+}
+
+/* All go over one transport: the connections stay. */
+static int read_traffic(const char *name)
+{
+	for (unsigned i = 0; i < sizeof(traffics) / sizeof(traffics[0]) && o.n_traffics < MAX_TRAFFICS; i++) {
+		if (strcmp(name, traffics[i].name) == 0) {
+			o.traffics[o.n_traffics++] = &traffics[i];
+			return traffics[i].tcp == o.traffics[0]->tcp ? 0 : -1;
+		}
+	}
+	return -1;
 }
 
 static int read_options(int argc, char **argv)
@@ -182,11 +219,11 @@ static int read_options(int argc, char **argv)
 			return -1;
 		}
 	}
-	for (unsigned i = 0; i < sizeof(traffics) / sizeof(traffics[0]) && optind < argc; i++) {
-		if (strcmp(argv[optind], traffics[i].name) == 0)
-			o.traffic = &traffics[i];
+	for (; optind < argc; optind++) {
+		if (read_traffic(argv[optind]))
+			return -1;
 	}
-	return o.traffic && o.server.sin_port && o.users && o.sources && o.window ? 0 : -1;
+	return o.n_traffics && o.server.sin_port && o.users && o.sources && o.window ? 0 : -1;
 }
 
 int main(int argc, char **argv)
@@ -196,13 +233,9 @@ int main(int argc, char **argv)
 
 	if (read_options(argc, argv))
 		return usage();
-	alarm((unsigned)(o.warm + o.measure + o.half) + (o.traffic->registered ? PREPARE_S : 0) + SPARE_S);
-	plan = (struct loop_plan){.mix = o.traffic->mix,
-				  .n_mix = o.traffic->n,
-				  .users = o.users,
-				  .sources = o.sources,
-				  .window = o.window,
-				  .tcp = o.traffic->tcp};
+	alarm((unsigned)(o.warm + o.measure + o.half + SPARE_S) * o.n_traffics + PREPARE_S);
+	plan = (struct loop_plan){
+		.users = o.users, .sources = o.sources, .window = o.window, .tcp = o.traffics[0]->tcp};
 	if (!shapes_start(o.users, o.realm, plan.tcp) && !sources_open(o.sources, plan.tcp, &o.server))
 		rc = run(&plan);
 	sources_close();

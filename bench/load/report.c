@@ -46,5 +46,5 @@ void report_phase(const struct report_phase *p)
 
 void report_end(void)
 {
-	printf("}\n");
+	printf("}");
 }

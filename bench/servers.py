@@ -76,10 +76,10 @@ running = []
 
 
 class Server:
-    """A process and its temporary folder. core: the processor that it is bound to, or None."""
+    """A process and its temporary folder. core: the processor that it is bound to."""
     name = 'server'
 
-    def __init__(self, core=None, users=USERS):
+    def __init__(self, core=0, users=USERS):
         self.core, self.users = core, users
         self.folder = tempfile.mkdtemp(prefix='sipbench-')
         self.udp, self.tcp = free_port(), free_port(socket.SOCK_STREAM)
@@ -95,7 +95,8 @@ class Server:
             f.write(text)
 
     def launch(self, argv):
-        pin = ['taskset', '-c', str(self.core)] if self.core is not None else []
+        # It goes when this program goes, whatever ends that.
+        pin = ['setpriv', '--pdeathsig', 'TERM', 'taskset', '-c', str(self.core)]
         with open(self.path('output'), 'w') as out:
             self.process = subprocess.Popen(pin + argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             start_new_session=True)
@@ -151,7 +152,7 @@ class ResSip(Server):
     """The daemon with all its modules. system: lines for the [system] section of pjsip.conf."""
     name = 'res_sip'
 
-    def __init__(self, core=None, users=USERS, durable=False, system=''):
+    def __init__(self, core=0, users=USERS, durable=False, system=''):
         super().__init__(core, users)
         self.durable = durable
         self.system = f'\n[system]\ntype=system\n{system}\n' if system else ''
@@ -192,7 +193,7 @@ class Kamailio(Server):
         text = subprocess.run([cls.program(), '-v'], capture_output=True, text=True).stdout
         return re.search(r'kamailio (\S+)', text).group(1)
 
-    def __init__(self, core=None, users=USERS, children=1):
+    def __init__(self, core=0, users=USERS, children=1):
         super().__init__(core, users)
         self.children = children
 

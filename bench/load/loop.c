@@ -29,7 +29,7 @@ static struct loop_plan plan;
 static struct slot *slots;
 static unsigned free_slots[SLOTS], n_free, n_busy;
 static uint32_t sequence, *cseqs;
-static uint64_t next_user, next_shape;
+static uint64_t next_unit;
 static bool closed, starting;
 static int64_t now_ns, next_sweep_ns;
 
@@ -83,12 +83,14 @@ static void send_step(struct slot *s, const struct challenge *c)
 static void begin(unsigned i, int64_t due_ns)
 {
 	struct slot *s = &slots[i];
-	uint32_t user = (uint32_t)(next_user++ * STRIDE % plan.users);
+	uint64_t n = next_unit++;
+	uint32_t user = (uint32_t)(n * STRIDE % plan.users);
 
 	s->busy = true;
 	s->begun_ns = due_ns;
+	/* In each round through the users each of them has another shape. */
 	s->request = (struct shape_request){
-		.shape = plan.mix[next_shape++ % plan.n_mix],
+		.shape = plan.mix[(n + n / plan.users) % plan.n_mix],
 		.slot = i,
 		.sequence = sequence++,
 		.user = user,
@@ -118,12 +120,13 @@ static void on_response(struct slot *s, unsigned status, const char *p, size_t l
 	struct challenge c;
 
 	loop_counts.status[status]++;
-	if (status != shape_expects(s->request.shape, s->request.step)) {
+	if (status != shape_expects(s->request.shape, s->request.step) ||
+	    (status == 401 && challenge_read(p, len, &c))) {
 		loop_counts.unexpected++;
 		end(s);
 		return;
 	}
-	if (status == 401 && s->request.step == 0 && !challenge_read(p, len, &c)) {
+	if (status == 401 && s->request.step == 0) {
 		s->request.step = 1;
 		send_step(s, &c);
 		return;
@@ -139,6 +142,7 @@ static void on_message(unsigned source, char *p, size_t len)
 	uint32_t seq;
 
 	loop_counts.messages++;
+	now_ns = loop_now_ns();
 	if (len < 16)
 		return;
 	if (memcmp(p, "SIP/2.0 ", 8) != 0) {

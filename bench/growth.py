@@ -2,8 +2,8 @@
 
     RES_SIP_BUILD=build python3 bench/growth.py          (make bench-growth)
 
-BENCH_SIZES (1000 10000 100000 1000000) and BENCH_THREADS (1 2 8) are lists; BENCH_WARM (10) and BENCH_MEASURE (5) seconds;
-BENCH_DOCS (docs) is where the plots go. All figures: bench-growth.json in the build folder.
+BENCH_SIZES (1000 10000 100000 1000000) and BENCH_THREADS (1 2 8) are lists; BENCH_WARM (10) and BENCH_MEASURE (5) are
+seconds; BENCH_DOCS (docs) is where the plots go. All figures: bench-growth.json in the build folder.
 """
 import json
 import os
@@ -138,7 +138,8 @@ def main():
     starts = [start_with(n) for n in SIZES]
     by_threads = costs_by_threads()
     by_size = costs_by_size()
-    print('| bindings | ' + ' | '.join(f'µs a message, {t}' for t in TRAFFICS.values()) +
+    columns = ' | '.join(f'µs a message, {t}' for t in TRAFFICS.values())
+    print(f'| bindings | {columns}'
           ' | bytes a binding | ready, configuration alone | ready with bindings |\n| ---: |' + ' ---: |' * 6)
     for n, c, s in zip(SIZES, by_size, starts):
         print(f'| {n:,} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) +
@@ -146,7 +147,7 @@ def main():
     growth = {t: by_size[-1][t] / by_size[0][t] for t in TRAFFICS}
     print(f'\nCost at {SIZES[-1]:,} bindings over that at {SIZES[0]:,}: ' +
           ', '.join(f'{title} {growth[t]:.2f}' for t, title in TRAFFICS.items()) + f' (must: {MAX_GROWTH}).')
-    print('\n| pool threads | ' + ' | '.join(f'µs a message, {t}' for t in TRAFFICS.values()) + ' |\n| ---: |' + ' ---: |' * 3)
+    print(f'\n| pool threads | {columns} |\n| ---: |' + ' ---: |' * 3)
     for n, c in zip(THREADS, by_threads):
         print(f'| {n} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) + ' |')
     write_plots(by_size, by_threads, starts)

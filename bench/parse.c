@@ -87,6 +87,9 @@ static int read_message(const char *path)
 
 	if (!f || !buf || n_messages == MAX_FILES) {
 		fprintf(stderr, "%s cannot be read\n", path);
+		free(buf);
+		if (f)
+			fclose(f);
 		return -1;
 	}
 	messages[n_messages++] = rs_str_n(buf, fread(buf, 1, SIP_MAX_MSG, f));

@@ -49,8 +49,8 @@ remove_existing=yes
 [trunk](phone)
 """
 
-# Every budget by source would see all phones of the world behind one address: 127.0.0.1 is trusted. The rest stays as it
-# comes; only the number of transactions is raised, since more than 60,000 REGISTERs a second are kept for 32 seconds.
+# Every budget by source would see all phones of the world behind one address: 127.0.0.1 is trusted. The rest stays as
+# it comes; only the number of transactions is raised, since more than 60,000 requests a second are kept for 32 seconds.
 RES_SIP = """
 [registrar]
 durable = {durable}
@@ -159,7 +159,8 @@ class ResSip(Server):
 
     def configure(self):
         head = PJSIP.format(realm=REALM, system=self.system, udp=self.udp, tcp=self.tcp)
-        phones = ''.join(f'[{u}](phone)\nauth={u}\naors={u}\n[{u}](login)\nusername={u}\npassword=secret-{u}\n[{u}](place)\n'
+        phones = ''.join(f'[{u}](phone)\nauth={u}\naors={u}\n'
+                         f'[{u}](login)\nusername={u}\npassword=secret-{u}\n[{u}](place)\n'
                          for u in (f'u{1000000 + i}' for i in range(self.users)))
         self.write('conf/pjsip.conf', head + phones)
         self.write('conf/res_sip.conf', RES_SIP.format(durable='yes' if self.durable else 'no'))
@@ -204,7 +205,8 @@ class Kamailio(Server):
                            ('RCVBUF', system_rcvbuf()), ('REALM', REALM)):
             text = text.replace(f'@{key}@', str(value))
         self.write('kamailio.cfg', text)
-        self.launch([self.program(), '-DD', '-f', self.path('kamailio.cfg'), '-Y', self.folder, '-m', '2048', '-M', '64'])
+        self.launch([self.program(), '-DD', '-f', self.path('kamailio.cfg'), '-Y', self.folder, '-m', '2048',
+                     '-M', '64'])
         return self.wait_ready(self.answers)
 
     def answers(self):
@@ -213,9 +215,10 @@ class Kamailio(Server):
             s.bind(('127.0.0.1', 0))
             s.settimeout(0.2)
             port = s.getsockname()[1]
-            s.sendto((f'OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKready{port}\r\n'
-                      f'Max-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\nCall-ID: r{port}\r\n'
-                      f'CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n').encode(), ('127.0.0.1', self.udp))
+            s.sendto((f'OPTIONS sip:127.0.0.1 SIP/2.0\r\n'
+                      f'Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bKready{port}\r\n'
+                      f'Max-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:127.0.0.1>\r\n'
+                      f'Call-ID: r{port}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n').encode(), ('127.0.0.1', self.udp))
             try:
                 return s.recv(4096).startswith(b'SIP/2.0 200')
             except OSError:

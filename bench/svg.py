@@ -21,7 +21,7 @@ def text(x, y, s, anchor='middle', size=13, more=''):
 
 
 def plot(title, x_title, y_title, xs, lines, limit=None):
-    """lines: name -> values, one for each of xs, which stand at equal distances. limit: (value, name) of a dashed line."""
+    """lines: name -> values, one for each of xs, which stand at equal distances. limit: (value, name), a dashed line."""
     top = max([v for values in lines.values() for v in values] + ([limit[0]] if limit else [])) * 1.1 or 1
     step = nice_step(top)
     x = lambda i: LEFT + (WIDTH - LEFT - RIGHT) * ((i + 0.5) / len(xs))
@@ -45,7 +45,7 @@ def plot(title, x_title, y_title, xs, lines, limit=None):
         out.append(f'<rect x="{WIDTH - RIGHT + 16}" y="{TOP + 22 * i}" width="12" height="12" fill="{colour}"/>')
         out.append(text(WIDTH - RIGHT + 34, TOP + 22 * i + 11, name, 'start'))
     if limit:
-        out.append(f'<line x1="{LEFT}" y1="{y(limit[0]):.1f}" x2="{WIDTH - RIGHT}" y2="{y(limit[0]):.1f}" stroke="#555" '
-                   f'stroke-dasharray="6 4"/>')
+        out.append(f'<line x1="{LEFT}" y1="{y(limit[0]):.1f}" x2="{WIDTH - RIGHT}" y2="{y(limit[0]):.1f}" '
+                   f'stroke="#555" stroke-dasharray="6 4"/>')
         out.append(text(WIDTH - RIGHT + 4, y(limit[0]) + 4, limit[1], 'start', 12))
     return '\n'.join(out + ['</svg>', ''])

@@ -48,7 +48,7 @@ void digest_md5(const char *text, size_t len, char out[DIGEST_HEX])
 		fputs("OpenSSL has no MD5\n", stderr);
 		exit(1);
 	}
-	for (unsigned i = 0; i < DIGEST_HEX / 2; i++) {
+	for (size_t i = 0; i < DIGEST_HEX / 2; i++) {
 		out[2 * i] = digits[sum[i] >> 4];
 		out[2 * i + 1] = digits[sum[i] & 15];
 	}

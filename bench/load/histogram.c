@@ -6,7 +6,7 @@ void histogram_add(struct histogram *h, int64_t ns)
 {
 	uint64_t v = ns > 0 ? (uint64_t)ns / UNIT_NS : 0;
 	unsigned shift = v < 64 ? 0 : (unsigned)(64 - 7 - __builtin_clzll(v)); /* v >> shift is 64 to 127 */
-	uint64_t i = v < 64 ? v : 64 * shift + (v >> shift);
+	uint64_t i = v < 64 ? v : 64ul * shift + (v >> shift);
 
 	h->bucket[i < HISTOGRAM_BUCKETS ? i : HISTOGRAM_BUCKETS - 1]++;
 	h->n++;
@@ -21,7 +21,7 @@ double histogram_quantile(const struct histogram *h, double q)
 
 		seen += h->bucket[i];
 		if (seen > want || seen == h->n)
-			return (double)((uint64_t)(i - 64 * shift) << shift) * UNIT_NS / 1000;
+			return (double)((uint64_t)(i - 64ul * shift) << shift) * UNIT_NS / 1000;
 	}
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define HISTOGRAM_BUCKETS (64 * 32)
+#define HISTOGRAM_BUCKETS 2048ul
 
 struct histogram {
 	uint64_t n;

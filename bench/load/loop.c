@@ -92,10 +92,11 @@ static void begin(unsigned i, int64_t due_ns)
 	s->request = (struct shape_request){
 		.shape = plan.mix[(n + n / plan.users) % plan.n_mix],
 		.slot = i,
-		.sequence = sequence++,
+		.sequence = sequence,
 		.user = user,
 		.source = user % plan.sources,
 	};
+	sequence++;
 	n_busy++;
 	send_step(s, NULL);
 }

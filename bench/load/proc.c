@@ -80,7 +80,7 @@ static unsigned family(pid_t pid, struct stat_line *out)
 
 void proc_read(pid_t pid, int with_memory, struct proc_usage *out)
 {
-	struct stat_line lines[MAX_PROCESSES];
+	struct stat_line lines[MAX_PROCESSES] = {0};
 
 	*out = (struct proc_usage){.processes = pid ? family(pid, lines) : 0};
 	for (unsigned i = 0; i < out->processes; i++) {

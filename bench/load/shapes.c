@@ -125,9 +125,10 @@ static size_t put_decimal(uint32_t v, char out[10])
 	return n;
 }
 
-static size_t write_credentials(const struct shape_request *r, const struct challenge *c, struct field *fields,
+static size_t write_credentials(const struct shape_request *r, const struct challenge *c, const struct field *user,
 				char *buf, size_t size)
 {
+	struct field fields[26] = {['u' - 'a'] = *user};
 	char response[DIGEST_HEX], opaque[128] = "";
 	int n = 0;
 
@@ -173,8 +174,8 @@ size_t shape_write(const struct shape_request *r, const struct challenge *c, cha
 	memcpy(call_id + 8, r->shape == SHAPE_REFRESH ? user : branch, r->shape == SHAPE_REFRESH ? SHAPE_USER_LEN : 12);
 	f['i' - 'a'] = (struct field){call_id, r->shape == SHAPE_REFRESH ? 8 + SHAPE_USER_LEN : 20};
 	if (c)
-		f['a' - 'a'] =
-			(struct field){credentials, write_credentials(r, c, f, credentials, sizeof(credentials))};
+		f['a' - 'a'] = (struct field){credentials,
+					      write_credentials(r, c, &f['u' - 'a'], credentials, sizeof(credentials))};
 	return template_write(template_of(r->shape), f, buf, MAX_DATAGRAM);
 }
 

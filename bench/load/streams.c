@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ROOM (64 * 1024) /* a window's worth of messages on one connection */
+#define ROOM 65536ul /* a window's worth of messages on one connection */
 
 struct stream {
 	int fd;

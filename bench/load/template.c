@@ -21,7 +21,7 @@ void template_compile(struct template *t, const char *text)
 
 static size_t put(char *buf, size_t at, size_t size, const struct field *f)
 {
-	if (at + f->len > size)
+	if (!f->len || at + f->len > size)
 		return at;
 	memcpy(buf + at, f->p, f->len);
 	return at + f->len;

@@ -205,8 +205,8 @@ class Kamailio(Server):
                            ('RCVBUF', system_rcvbuf()), ('REALM', REALM)):
             text = text.replace(f'@{key}@', str(value))
         self.write('kamailio.cfg', text)
-        self.launch([self.program(), '-DD', '-f', self.path('kamailio.cfg'), '-Y', self.folder, '-m', '2048',
-                     '-M', '64'])
+        # Its own default for memory (-x qm) searches long lists: with fm it is up to four times as fast here.
+        self.launch([self.program(), '-DD', '-f', self.path('kamailio.cfg'), '-Y', self.folder, '-m', '2048', '-x', 'fm'])
         return self.wait_ready(self.answers)
 
     def answers(self):

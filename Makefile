@@ -57,11 +57,11 @@ install: all
 bench: all
 	@[ -n "$(NO_KAMAILIO)" ] || scripts/packages bench || echo "Going on without what is missing." >&2
 	@ninja -C $(BUILD) bench
-	@RES_SIP_BUILD=$(BUILD) NO_KAMAILIO="$(NO_KAMAILIO)" python3 scripts/bench
+	@RES_SIP_BUILD=$(BUILD) NO_KAMAILIO="$(NO_KAMAILIO)" python3 scripts/bench $(BENCH_ARGS)
 
 bench-growth: all
 	@ninja -C $(BUILD) bench
-	@RES_SIP_BUILD=$(BUILD) python3 bench/growth.py
+	@RES_SIP_BUILD=$(BUILD) python3 bench/growth.py $(BENCH_ARGS)
 	@$(BUILD)/bench/bench_config_load
 	@RES_SIP_BUILD=$(BUILD) python3 bench/endpoints.py
 

@@ -1,9 +1,9 @@
 """What grows with the number of bindings and of pool threads: cost of a message, memory of a binding, time to start.
 
-    RES_SIP_BUILD=build python3 bench/growth.py          (make bench-growth)
+    RES_SIP_BUILD=build python3 bench/growth.py [--docs]          (make bench-growth)
 
 BENCH_SIZES (1000 10000 100000 1000000) and BENCH_THREADS (1 2 8) are lists; BENCH_WARM (10) and BENCH_MEASURE (5) are
-seconds; BENCH_DOCS (docs) is where the plots go. All figures: bench-growth.json in the build folder.
+seconds. --docs puts plots and tables into docs; else they are in the build folder, as all figures are: bench-growth.json.
 """
 import json
 import os
@@ -13,13 +13,14 @@ import sys
 
 import servers
 import svg
+from record import Record
 from servers import BUILD, ROOT, ResSip
 
 SIZES = [int(n) for n in os.environ.get('BENCH_SIZES', '1000 10000 100000 1000000').split()]
 THREADS = [int(n) for n in os.environ.get('BENCH_THREADS', '1 2 8').split()]
 WARM = os.environ.get('BENCH_WARM', '10')
 MEASURE = os.environ.get('BENCH_MEASURE', '5')
-DOCS = os.environ.get('BENCH_DOCS', os.path.join(ROOT, 'docs'))
+PLOTS = os.path.join(ROOT, 'docs') if '--docs' in sys.argv[1:] else BUILD
 TRAFFICS = {'message': 'MESSAGE relayed', 'refresh': 'refresh', 'options': 'OPTIONS'}
 SERVER_CORE, OWN_CORE = 0, 1
 MAX_BINDING, MAX_GROWTH = 600, 1.25  # bytes; cost at the largest size over that at the smallest
@@ -127,9 +128,8 @@ def write_plots(by_size, by_threads, starts):
                                      {'with bindings': [s['full_s'] for s in starts],
                                       'configuration alone': [s['empty_s'] for s in starts]}),
     }
-    os.makedirs(DOCS, exist_ok=True)
     for name, content in plots.items():
-        with open(os.path.join(DOCS, name), 'w') as f:
+        with open(os.path.join(PLOTS, name), 'w') as f:
             f.write(content)
 
 
@@ -138,18 +138,20 @@ def main():
     starts = [start_with(n) for n in SIZES]
     by_threads = costs_by_threads()
     by_size = costs_by_size()
+    out = Record('growth')
     columns = ' | '.join(f'µs a message, {t}' for t in TRAFFICS.values())
-    print(f'| bindings | {columns}'
+    out.print(f'| bindings | {columns}'
           ' | bytes a binding | ready, configuration alone | ready with bindings |\n| ---: |' + ' ---: |' * 6)
     for n, c, s in zip(SIZES, by_size, starts):
-        print(f'| {n:,} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) +
+        out.print(f'| {n:,} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) +
               f' | {s["binding_bytes"]:.0f} | {s["empty_s"]:.2f} s | {s["full_s"]:.2f} s |')
     growth = {t: by_size[-1][t] / by_size[0][t] for t in TRAFFICS}
-    print(f'\nCost at {SIZES[-1]:,} bindings over that at {SIZES[0]:,}: ' +
+    out.print(f'\nCost at {SIZES[-1]:,} bindings over that at {SIZES[0]:,}: ' +
           ', '.join(f'{title} {growth[t]:.2f}' for t, title in TRAFFICS.items()) + f' (must: {MAX_GROWTH}).')
-    print(f'\n| pool threads | {columns} |\n| ---: |' + ' ---: |' * 3)
+    out.print(f'\n| pool threads | {columns} |\n| ---: |' + ' ---: |' * 3)
     for n, c in zip(THREADS, by_threads):
-        print(f'| {n} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) + ' |')
+        out.print(f'| {n} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) + ' |')
+    out.keep('--docs' in sys.argv[1:])
     write_plots(by_size, by_threads, starts)
     with open(os.path.join(BUILD, 'bench-growth.json'), 'w') as f:
         json.dump({'sizes': SIZES, 'threads': THREADS, 'cost_by_size': by_size, 'cost_by_threads': by_threads,

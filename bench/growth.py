@@ -23,15 +23,16 @@ MEASURE = os.environ.get('BENCH_MEASURE', '5')
 PLOTS = os.path.join(ROOT, 'docs') if '--docs' in sys.argv[1:] else BUILD
 TRAFFICS = {'message': 'MESSAGE relayed', 'refresh': 'refresh', 'options': 'OPTIONS'}
 SERVER_CORE, OWN_CORE = 0, 1
-MAX_BINDING, MAX_GROWTH = 600, 1.25  # bytes; cost at the largest size over that at the smallest
+MAX_BINDING, MAX_TRANSACTION = 600, 768  # bytes
+MAX_GROWTH = 1.25  # cost at the largest size over that at the smallest
 PATTERN = 'u1000000'  # the user whose binding the others are made of
 ROWS = 10000  # inserted at a time
 
 
-def load(server, traffics, warm=WARM, measure=MEASURE, users=None):
+def load(server, traffics, warm=WARM, measure=MEASURE, users=None, more=()):
     argv = ['taskset', '-c', str(OWN_CORE), os.path.join(BUILD, 'bench', 'load'), *traffics, '--pid', str(server.pid),
             '--server', f'127.0.0.1:{server.udp}', '--realm', servers.REALM, '--warm', warm, '--measure', measure,
-            '--users', str(users or server.users)]
+            '--users', str(users or server.users), *more]
     r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if r.returncode:
         raise RuntimeError(f'load ended with {r.returncode}\n{server.output()[-2000:]}')
@@ -116,6 +117,20 @@ def start_with(n):
             'binding_bytes': (full[1] - empty[1]) / n}
 
 
+def transaction_bytes(traffic):
+    """Resident bytes that a unit leaves behind: of those of 15 seconds, when all completed transactions are still kept."""
+    server = ResSip(SERVER_CORE, users=1000)
+    try:
+        server.start()
+        load(server, [traffic], '0', '2')
+        before = resident(server)
+        units = load(server, [traffic], '0', '15', more=('--rate', '5000'))[0]['saturated']['units']
+        after = resident(server)
+    finally:
+        server.stop()
+    return (after - before) / units
+
+
 def write_plots(by_size, by_threads, starts):
     plots = {
         'growth-cost.svg': svg.plot('CPU time of a message', 'bindings', 'µs a message', SIZES,
@@ -136,6 +151,7 @@ def write_plots(by_size, by_threads, starts):
 def main():
     servers.stop_on_signals()
     starts = [start_with(n) for n in SIZES]
+    transactions = {t: transaction_bytes(t) for t in ('options', 'register')}
     by_threads = costs_by_threads()
     by_size = costs_by_size()
     out = Record('growth')
@@ -151,11 +167,14 @@ def main():
     out.print(f'\n| pool threads | {columns} |\n| ---: |' + ' ---: |' * 3)
     for n, c in zip(THREADS, by_threads):
         out.print(f'| {n} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) + ' |')
+    out.print(f'\nA completed transaction of OPTIONS: {transactions["options"]:.0f} bytes resident (must: '
+              f'{MAX_TRANSACTION}); one of REGISTER and the nonce that it used: {transactions["register"]:.0f}.')
     out.keep('--docs' in sys.argv[1:])
     write_plots(by_size, by_threads, starts)
     with open(os.path.join(BUILD, 'bench-growth.json'), 'w') as f:
         json.dump({'sizes': SIZES, 'threads': THREADS, 'cost_by_size': by_size, 'cost_by_threads': by_threads,
-                   'starts': starts, 'growth': growth}, f, indent=1)
+                   'starts': starts,
+                   'transaction_bytes': transactions, 'growth': growth}, f, indent=1)
 
 
 if __name__ == '__main__':

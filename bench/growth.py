@@ -118,7 +118,7 @@ def start_with(n):
 
 
 def transaction_bytes(traffic):
-    """Resident bytes that a unit leaves behind: of those of 15 seconds, when all completed transactions are still kept."""
+    """Resident bytes that a unit leaves behind: of those of 15 seconds, all whose transactions are still kept."""
     server = ResSip(SERVER_CORE, users=1000)
     try:
         server.start()

@@ -52,7 +52,14 @@ static bool on_rx_request(struct sip_rx_data *rx)
 	sip_tx_add_hdr(tx, SIP_HDR_ACCEPT, RS_STR(ACCEPT));
 	sip_tx_add_hdr(tx, SIP_HDR_ACCEPT_ENCODING, RS_STR("identity"));
 	sip_tx_add_hdr(tx, SIP_HDR_ACCEPT_LANGUAGE, RS_STR("en"));
-	ast_sip_send_response(rx, tx);
+	/*
+	 * What passed digest is absorbed when it comes again, before it is authenticated once more; anything else is as
+	 * well answered once more as kept for 32 s.
+	 */
+	if (ast_sip_rx_authenticated(rx))
+		ast_sip_send_response(rx, tx);
+	else
+		sip_tsx_respond_stateless(sip_rx_tsx(rx), tx);
 	return true;
 }
 

@@ -33,6 +33,28 @@ class Options(ServerTest):
                 phone.send(phone.request('OPTIONS', uri).replace(b'Max-Forwards: 70', b'Max-Forwards: 0'))
                 self.assertEqual(phone.final().status, status, uri)
 
+    def test_only_what_passed_digest_is_kept(self):
+        def kept():
+            return self.server.cli('core', 'show', 'memory', as_json=True)['completed_transactions']
+
+        def again(phone, request):
+            """The bytes of the answers to it and to its retransmission."""
+            phone.send(request)
+            first = phone.final()
+            phone.send(request)
+            second = phone.final()
+            self.assertEqual((first.status, second.status), (200, 200))
+            return first.data, second.data
+
+        with Phone(self.server, 'open') as phone, Phone(self.server, 'alice') as alice:
+            before = kept()
+            self.assertEqual(*again(phone, phone.request('OPTIONS')))
+            self.assertEqual(kept(), before)
+            challenge = alice.ask('OPTIONS').get('WWW-Authenticate')
+            value = harness.credentials(challenge, 'OPTIONS', 'sip:127.0.0.1', 'alice', 'secret')
+            self.assertEqual(*again(alice, alice.request('OPTIONS', 'sip:127.0.0.1', [f'Authorization: {value}'])))
+            self.assertEqual(kept(), before + 1)
+
     def test_each_of_many_in_one_segment_is_answered_once(self):
         with Phone(self.server, 'open', transport='tcp') as phone:
             requests = [phone.request('OPTIONS') for _ in range(50)]

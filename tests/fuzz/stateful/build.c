@@ -266,6 +266,8 @@ static void note_ack(const struct exchange *ack)
 {
 	struct exchange *invite = exchange_find(rs_str_c(ack->branch), RS_STR("INVITE"));
 
+	if (invite && !invite->ack_us)
+		invite->ack_us = sim_now();
 	if (invite && invite->finals && !invite->acked_us && !world.hosts[ack->source->host].cut_now && ack->clean)
 		invite->acked_us = sim_now();
 }

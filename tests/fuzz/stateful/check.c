@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #define T1 (500 * SIM_MS)
+#define T4 (5 * SIM_SECOND)
 /* What a slow machine (sim_run.h) and the network may add to a time that is checked. */
 #define LATE (2 * SIM_SECOND + world.stalled_us)
 /* An answer over UDP to an unverified source, over its question. */
@@ -73,6 +74,9 @@ static void check_final(struct exchange *e, struct sip_msg *msg, struct rs_str b
 	CHECK(!e->acked_us || sim_now() < e->acked_us + LATE || e->sent_us > e->acked_us,
 	      "a final answer %lld us after the ACK, branch %s", (long long)(sim_now() - e->acked_us), e->branch);
 	if (e->finals == 0 || !has_transaction(e) || sim_now() > e->final_us + 64 * T1 - LATE)
+		return;
+	/* Behind Timer I an INVITE that comes again is a new one. */
+	if (invite && e->ack_us && sim_now() > e->ack_us + T4 - LATE)
 		return;
 	if (may_be_an_earlier_refusal(e->status) || (!e->relayed && may_be_an_earlier_refusal(msg->status)))
 		return;

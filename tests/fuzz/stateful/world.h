@@ -52,6 +52,7 @@ struct exchange {
 	uint64_t digest;                /* of the first final answer */
 	unsigned status;
 	int64_t final_us, acked_us; /* 0: not yet */
+	int64_t ack_us;             /* the first ACK of any kind was sent: Timer I may run */
 };
 
 /* A request of the server's, by its branch. */

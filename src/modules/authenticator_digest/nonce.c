@@ -32,7 +32,7 @@ struct entry {
 
 struct shard {
 	pthread_mutex_t lock;
-	uint32_t places;       /* of the ring: FIRST, doubled up to RING */
+	uint32_t places;       /* of the ring: a power of two, FIRST doubled up to RING */
 	uint32_t first, n;     /* the ring */
 	int64_t stale_up_to;   /* issue time of the youngest forgotten entry, -1: none */
 	uint32_t index[INDEX]; /* entry + 1, 0: none */
@@ -183,7 +183,7 @@ static uint32_t *link_to(struct shard *s, uint32_t place)
 static void forget_oldest(struct shard *s)
 {
 	*link_to(s, s->first) = s->entries[s->first].next;
-	s->first = (s->first + 1) % s->places;
+	s->first = (s->first + 1) & (s->places - 1);
 	s->n--;
 }
 
@@ -213,7 +213,7 @@ static struct entry *add(struct shard *s, const struct id *id)
 	}
 	if (id->seconds <= s->stale_up_to)
 		return NULL;
-	place = (s->first + s->n++) % s->places;
+	place = (s->first + s->n++) & (s->places - 1);
 	e = &s->entries[place];
 	*e = (struct entry){.id = *id, .next = s->index[slot_of(id)]};
 	s->index[slot_of(id)] = place + 1;

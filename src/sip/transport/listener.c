@@ -243,7 +243,7 @@ int sip_listener_open(const struct sip_listener_config *config, struct sip_addr 
 	error = open_locked(config, &l);
 	pthread_mutex_unlock(&table_lock);
 	/* Only now are its sockets read: everything that a message leads to can be found. */
-	if (l)
+	if (!error)
 		error = l->ops->start(l);
 	if (error) {
 		if (l)

@@ -249,7 +249,7 @@ static void add_end(struct text *t, const char *method, bool body)
 
 static bool contains(struct rs_str bytes, const char *what)
 {
-	return bytes.len && memmem(bytes.p, bytes.len, what, strlen(what)) != NULL;
+	return bytes.p && memmem(bytes.p, bytes.len, what, strlen(what)) != NULL;
 }
 
 /* What raw text may do to what the checks know. */

@@ -198,28 +198,29 @@ static int name_free_slot_locked(struct rs_str name)
 	return slot;
 }
 
-static int open_locked(const struct sip_listener_config *config, struct sip_listener **out)
+/* NULL: *error says why. */
+static struct sip_listener *open_locked(const struct sip_listener_config *config, int *error)
 {
-	int slot = name_free_slot_locked(config->name), path, error;
+	int slot = name_free_slot_locked(config->name), path;
 	struct rs_str name = intern_new(config->name);
 	struct sip_listener *l;
 
-	if (slot < 0)
-		return -slot;
-	l = name.p ? listener_new(config, name) : NULL;
+	*error = slot < 0 ? -slot : ENOMEM;
+	l = slot >= 0 && name.p ? listener_new(config, name) : NULL;
 	if (!l)
-		return ENOMEM;
-	error = l->ops->open(l);
-	if (error) {
+		return NULL;
+	*error = l->ops->open(l);
+	if (*error) {
 		listener_free(l);
-		return error;
+		return NULL;
 	}
 	l->next = all;
 	all = l;
 	path = path_intern_locked(l, &l->bound);
 	if (path < 0) {
 		l->ops->close(l);
-		return ENOSPC;
+		*error = ENOSPC;
+		return NULL;
 	}
 	l->path = (uint16_t)path;
 	paths_attach_locked(l);
@@ -227,25 +228,24 @@ static int open_locked(const struct sip_listener_config *config, struct sip_list
 	atomic_store_explicit(&table[slot], l, memory_order_release);
 	if ((unsigned)slot >= atomic_load_explicit(&table_used, memory_order_relaxed))
 		atomic_store_explicit(&table_used, (unsigned)slot + 1, memory_order_release);
-	*out = l;
-	return 0;
+	return l;
 }
 
 int sip_listener_open(const struct sip_listener_config *config, struct sip_addr *bound)
 {
 	char text[SIP_ADDR_TEXT];
-	struct sip_listener *l = NULL;
+	struct sip_listener *l;
 	int error;
 
 	if (!sip_transport_ops(config->type) || !config->name.len || !config->sock.bind.family)
 		return EINVAL;
 	pthread_mutex_lock(&table_lock);
-	error = open_locked(config, &l);
+	l = open_locked(config, &error);
 	pthread_mutex_unlock(&table_lock);
 	/* Only now are its sockets read: everything that a message leads to can be found. */
-	if (!error)
+	if (l)
 		error = l->ops->start(l);
-	if (error) {
+	if (!l || error) {
 		if (l)
 			(void)sip_listener_close(l->name, true);
 		rs_event(RS_LOG_ERROR, "listener.open_failed", RS_FS("transport", config->name),

@@ -93,7 +93,7 @@ def main():
         program, seed, reason = found or ('nobody', '-', '')
         print(f'| {what} | {program} | {seed} | {reason[:110]} |', flush=True)
     print(f'\n{len(names) - missed} of {len(names)} defects caught')
-    print(f'{len(names) - missed} passed, {missed} failed')
+    print(f'mutations: {len(names) - missed} passed, {missed} failed')
     sys.exit(1 if missed else 0)
 
 

@@ -54,7 +54,7 @@ static bool has_transaction(const struct exchange *e)
 /* Answered without a transaction, it may arrive late: behind what the same request, sent again, was answered then. */
 static bool may_be_an_earlier_refusal(unsigned status)
 {
-	static const unsigned those[] = {400, 401, 407, 416, 420, 481, 503, 505};
+	static const unsigned those[] = {400, 401, 403, 407, 416, 420, 481, 503, 505};
 
 	for (unsigned i = 0; i < RS_ARRAY_SIZE(those); i++) {
 		if (status == those[i])

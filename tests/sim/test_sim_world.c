@@ -122,6 +122,7 @@ static void bad_network(void)
 static void good_network(void)
 {
 	struct sim_link *link = sim_net_link(NULL, NULL);
+	char host[32];
 
 	sim_queue_remove(&trouble_event);
 	if (mend_event.queued) {
@@ -129,6 +130,11 @@ static void good_network(void)
 		mend(&mend_event);
 	}
 	link->loss = link->duplicate = link->reorder = 0;
+	/* A link that was cut has settings of its own. */
+	for (unsigned i = 0; i < SIM_AGENTS; i++) {
+		snprintf(host, sizeof(host), "10.0.1.%u", i + 1);
+		*sim_net_link(host, NULL) = *link;
+	}
 	sim_names_mute(SIM_AGENT_NAME, false);
 	sim_names_fail(SIM_AGENT_NAME, 0);
 	for (int op = 0; op < SIM_DISK_OPS; op++)

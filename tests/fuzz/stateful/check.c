@@ -71,7 +71,8 @@ static void check_final(struct exchange *e, struct sip_msg *msg, struct rs_str b
 		return;
 	CHECK(e->finals + 1 <= e->sends * (invite ? ANSWERS_INVITE : 1), "final answer %u to %u sends of %s, branch %s",
 	      e->finals + 1, e->sends, e->method, e->branch);
-	CHECK(!e->acked_us || sim_now() < e->acked_us + LATE || e->sent_us > e->acked_us,
+	CHECK(!e->acked_us || world.hosts[e->source->host].cut || sim_now() < e->acked_us + LATE ||
+		      e->sent_us > e->acked_us,
 	      "a final answer %lld us after the ACK, branch %s", (long long)(sim_now() - e->acked_us), e->branch);
 	if (e->finals == 0 || !has_transaction(e) || sim_now() > e->final_us + 64 * T1 - LATE)
 		return;

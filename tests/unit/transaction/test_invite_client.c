@@ -175,9 +175,8 @@ static void failed_send_is_reported_as_a_transport_error(void **state)
 	call_end();
 }
 
-static void deadline_cancels_what_rings(void **state)
+static void rings_past_its_deadline(void)
 {
-	(void)state;
 	call_start(UDP);
 	user_sends_for("INVITE", 5000);
 	phone_gets("INVITE");
@@ -187,6 +186,12 @@ static void deadline_cancels_what_rings(void **state)
 	user_hears("end TIMEOUT");
 	user_hears("terminated");
 	phone_gets("CANCEL");
+}
+
+static void deadline_cancels_what_rings(void **state)
+{
+	(void)state;
+	rings_past_its_deadline();
 	phone_answers(200, "a");
 	call_end();
 }
@@ -194,15 +199,7 @@ static void deadline_cancels_what_rings(void **state)
 static void what_answers_the_cancel_of_a_deadline_is_acknowledged(void **state)
 {
 	(void)state;
-	call_start(UDP);
-	user_sends_for("INVITE", 5000);
-	phone_gets("INVITE");
-	phone_answers(180, "a");
-	user_hears("response 180 a");
-	call_wait(5010);
-	user_hears("end TIMEOUT");
-	user_hears("terminated");
-	phone_gets("CANCEL");
+	rings_past_its_deadline();
 	phone_answers(200, "a");
 	phone_answers_invite(487, "a");
 	phone_gets("ACK");
@@ -217,15 +214,7 @@ static void what_answers_the_cancel_of_a_deadline_is_acknowledged(void **state)
 static void a_2xx_that_crosses_the_cancel_of_a_deadline_is_a_stray(void **state)
 {
 	(void)state;
-	call_start(UDP);
-	user_sends_for("INVITE", 5000);
-	phone_gets("INVITE");
-	phone_answers(180, "a");
-	user_hears("response 180 a");
-	call_wait(5010);
-	user_hears("end TIMEOUT");
-	user_hears("terminated");
-	phone_gets("CANCEL");
+	rings_past_its_deadline();
 	phone_answers_invite(200, "a");
 	user_hears("stray 200");
 	call_wait(70000);
@@ -236,15 +225,7 @@ static void a_2xx_that_crosses_the_cancel_of_a_deadline_is_a_stray(void **state)
 static void a_phone_that_ignores_the_cancel_of_a_deadline_is_forgotten(void **state)
 {
 	(void)state;
-	call_start(UDP);
-	user_sends_for("INVITE", 5000);
-	phone_gets("INVITE");
-	phone_answers(180, "a");
-	user_hears("response 180 a");
-	call_wait(5010);
-	user_hears("end TIMEOUT");
-	user_hears("terminated");
-	phone_gets("CANCEL");
+	rings_past_its_deadline();
 	call_wait(31900);
 	assert_int_not_equal(call_stats().client_now, 0);
 	call_wait(200);

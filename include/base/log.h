@@ -62,7 +62,7 @@ RS_API const char *rs_log_escape(char *buf, size_t size, struct rs_str s);
 /*
  * The bytes of the character at the start of s (1 for ASCII, 2 to 4 for UTF-8) when it shows as what it is; 0 for what
  * a log or a terminal must not be given as it came: control characters (C1 too), invisible and direction marks, bytes
- * that are no UTF-8. s is not empty.
+ * that are no UTF-8. s is not empty. Any thread.
  */
 RS_API size_t rs_log_printable(struct rs_str s);
 

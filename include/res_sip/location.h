@@ -42,7 +42,7 @@ enum ast_sip_contact_text {
 
 /*
  * The clock of expiries: the system's time when the server started, going on evenly from there. No step of the system's
- * time ends a binding early or keeps it.
+ * time ends a binding early or keeps it. Microseconds since 1970. Any thread; after the location store has started.
  */
 RS_API int64_t ast_sip_location_now_us(void);
 

@@ -136,6 +136,7 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 		 RS_FI("bindings", atomic_load(&location_counters.bindings)));
 	return 0;
 }
+
 void ast_sip_location_stop(void)
 {
 	rs_taskpool_drain(10000);

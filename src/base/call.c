@@ -89,11 +89,13 @@ static int call_wait(struct rs_serializer *s, struct call *c)
 	if (rs_self) {
 		rs_push_flush();
 		rs_pool_flush();
+		rs_park_blocks(true);
 	}
 	pthread_mutex_lock(c->lock);
 	while (!c->done)
 		pthread_cond_wait(c->cond, c->lock);
 	pthread_mutex_unlock(c->lock);
+	rs_park_blocks(false);
 	return 0;
 }
 

@@ -16,6 +16,8 @@
 #define STUCK_US 4500
 /* Between two looks of the watchdog while nothing is short. */
 #define WATCH_US 250000
+/* Over so long the processors must have been idle before more threads are tried. */
+#define CPU_LOOK_US 20000
 /* Ticks without need before it leaves the fast rhythm: a busy server does not wake it up time and again. */
 #define CALM_TICKS 4
 
@@ -86,7 +88,7 @@ static enum mode mode_needed(void)
 
 	if (idle == 0 || rs_ready_any() || any_unflushed())
 		return TICKING;
-	return idle < atomic_load(&rs_pool.threads) ? WATCHING : PARKED;
+	return idle < atomic_load(&rs_pool.active) ? WATCHING : PARKED;
 }
 
 static void name_copy(char *to, size_t size, const char *from)
@@ -206,6 +208,32 @@ static void grow(void)
 		rs_event(RS_LOG_DEBUG, "taskpool.grown", RS_FI("threads", atomic_load(&rs_pool.threads)));
 }
 
+/*
+ * How many threads beyond one for each processor are wanted because those there are block too shortly to be called
+ * stuck: nobody is idle, and still the processors are.
+ */
+static unsigned beyond(int64_t now)
+{
+	static unsigned more;
+	static int64_t since_us, cpu_since_us;
+	struct timespec ts;
+	int64_t cpu_us, wall_us = (now - since_us) * rs_pool.cores;
+
+	if (ticks_without_idle == 0)
+		more -= more > 0;
+	if (ticks_without_idle && now - since_us < CPU_LOOK_US)
+		return more;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	cpu_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	if (ticks_without_idle && (cpu_us - cpu_since_us) * 2 < wall_us)
+		more += rs_parked() > 0;
+	else if (ticks_without_idle && (cpu_us - cpu_since_us) * 5 > wall_us * 4)
+		more /= 2;
+	since_us = now;
+	cpu_since_us = cpu_us;
+	return more;
+}
+
 static void look(void)
 {
 	unsigned slots = atomic_load(&rs_pool.slots), stuck = 0;
@@ -230,11 +258,12 @@ static void look(void)
 	rs_taskpool_stats(&stats); /* keeps queued_max */
 
 	ticks_without_idle = atomic_load(&rs_pool.idle) == 0 ? ticks_without_idle + 1 : 0;
+	rs_park_want(rs_pool.cores + stuck + beyond(now));
 	/*
 	 * All stuck: nobody reads. Some stuck and work waits: the others may be busy for long. A pool that is merely
 	 * busy does not grow: more threads than cores would not help it.
 	 */
-	if (ticks_without_idle >= 2 && stuck &&
+	if (ticks_without_idle >= 2 && stuck && !rs_parked() &&
 	    (stuck >= atomic_load(&rs_pool.threads) || atomic_load(&rs_pool.inject.n) || rs_ready_any()))
 		grow();
 }

@@ -102,6 +102,8 @@ struct rs_pool {
 	_Atomic(struct rs_worker *) *workers;
 	_Atomic unsigned slots; /* of workers, ever used */
 	_Atomic unsigned threads, idle, peak;
+	unsigned cores;                  /* processors that the threads may run on */
+	_Atomic unsigned active, wanted; /* threads that are not parked, and how many of these there should be */
 	_Atomic bool wake_pending;
 	_Atomic uint64_t pushed, done; /* by other threads than workers */
 	_Atomic uint64_t grown, shrunk, stuck, queued_max;
@@ -160,6 +162,22 @@ void rs_poll_close(void);
  */
 bool rs_poll_wait(struct rs_worker *w, int timeout_ms);
 void rs_poll_wake_all(void);
+
+/* ---- park.c ---- */
+
+/*
+ * No more threads work than there are processors, and one more for each that is stuck: more would only share them out,
+ * each waking the next for a few messages of every batch. The others are parked until they are wanted.
+ */
+void rs_park_start(void);
+void rs_park_stop(void);
+/* The thread has no work. True: it was parked for a while, and looks for work again. *left: it leaves the pool. */
+bool rs_park(struct rs_worker *w, bool *left);
+unsigned rs_parked(void);
+/* So many threads should be active: parked ones get up. By the monitor. */
+void rs_park_want(unsigned active);
+/* This thread waits for another one (true), and goes on (false). Nothing for threads that are not the pool's. */
+void rs_park_blocks(bool blocks);
 
 /* ---- monitor.c ---- */
 

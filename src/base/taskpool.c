@@ -167,14 +167,19 @@ static bool leave(struct rs_worker *w)
 {
 	unsigned n = atomic_load(&rs_pool.threads);
 
+	/* The parked ones leave first: somebody must read. */
+	if (rs_parked())
+		return false;
 	do {
 		if (n <= rs_pool.config.minimum)
 			return false;
 	} while (!atomic_compare_exchange_weak(&rs_pool.threads, &n, n - 1));
+	atomic_fetch_sub(&rs_pool.active, 1);
 	atomic_fetch_sub(&rs_pool.idle, 1);
 	/* Somebody may have counted on this thread as an idle one. */
 	if (rs_ready_any()) {
 		atomic_fetch_add(&rs_pool.threads, 1);
+		atomic_fetch_add(&rs_pool.active, 1);
 		atomic_fetch_add(&rs_pool.idle, 1);
 		return false;
 	}
@@ -219,6 +224,7 @@ static bool wait_idle(struct rs_worker *w)
 static void worker_loop(struct rs_worker *w)
 {
 	for (;;) {
+		bool left = false;
 		rs_item item;
 
 		run_own(w);
@@ -240,7 +246,9 @@ static void worker_loop(struct rs_worker *w)
 			atomic_fetch_sub(&rs_pool.threads, 1);
 			return;
 		}
-		if (!wait_idle(w))
+		if (!rs_park(w, &left) && !wait_idle(w))
+			return;
+		if (left)
 			return;
 	}
 }
@@ -306,6 +314,7 @@ int rs_worker_spawn(void)
 		pthread_join(w->thread, NULL);
 	atomic_store(&w->live, true);
 	n = atomic_fetch_add(&rs_pool.threads, 1) + 1;
+	atomic_fetch_add(&rs_pool.active, 1);
 	atomic_store(&rs_pool.peak, n > peak ? n : peak);
 	/* Signals are the main thread's. */
 	sigfillset(&all);
@@ -315,6 +324,7 @@ int rs_worker_spawn(void)
 	w->joinable = err == 0;
 	if (err) {
 		atomic_store(&w->live, false);
+		atomic_fetch_sub(&rs_pool.active, 1);
 		atomic_fetch_sub(&rs_pool.threads, 1);
 		atomic_store(&rs_pool.peak, peak);
 	}
@@ -346,6 +356,8 @@ static int config_complete(struct rs_taskpool_config *c, const struct rs_taskpoo
 		c->idle_timeout_s = 1000000;
 	if (!c->stuck_ms)
 		c->stuck_ms = 1000;
+	if (!c->processors)
+		c->processors = rs_processors();
 	return 0;
 }
 
@@ -417,7 +429,9 @@ int rs_taskpool_start(const struct rs_taskpool_config *config)
 		return EALREADY;
 	pthread_once(&once, drain_cond_init);
 	rs_pool.config = complete;
+	rs_pool.cores = complete.processors;
 	counters_reset();
+	rs_park_start();
 	rs_pool.workers = calloc(complete.deterministic ? 1 : complete.maximum, sizeof(*rs_pool.workers));
 	if (!rs_pool.workers)
 		return ENOMEM;
@@ -547,6 +561,7 @@ static void threads_end(void)
 
 	rs_monitor_stop();
 	atomic_store(&rs_pool.state, RS_POOL_ENDING);
+	rs_park_stop();
 	rs_poll_wake_all();
 	atomic_fetch_add(&rs_pool.drainers, 1);
 	/* This thread helps: a thread that waits in rs_call for a serializer may be the last one. */
@@ -591,6 +606,7 @@ void rs_taskpool_stats(struct rs_taskpool_stats *out)
 	*out = (struct rs_taskpool_stats){
 		.threads = atomic_load(&rs_pool.threads),
 		.idle = atomic_load(&rs_pool.idle),
+		.parked = rs_parked(),
 		.peak_threads = atomic_load(&rs_pool.peak),
 		.grown = atomic_load(&rs_pool.grown),
 		.shrunk = atomic_load(&rs_pool.shrunk),
@@ -599,6 +615,7 @@ void rs_taskpool_stats(struct rs_taskpool_stats *out)
 		.timers = rs_timers_armed(),
 		.oldest_wait_us = atomic_load(&rs_pool.oldest_wait_us),
 	};
+	out->idle += out->parked;
 	for (unsigned i = 0; i < slots; i++) {
 		struct rs_worker *w = rs_worker_at(i);
 

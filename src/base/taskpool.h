@@ -158,9 +158,14 @@ struct rs_taskpool_config {
 	unsigned minimum, initial, increment, maximum; /* threads; maximum 0: 4096. Defaults 4, 4, 1, 50 */
 	unsigned idle_timeout_s;                       /* default 60 */
 	unsigned stuck_ms;                             /* the watchdog's limit; default 1000 */
+	unsigned processors; /* that many threads work at once, and one more for each that is stuck; default
+				rs_processors() */
 	bool deterministic;
 	uint64_t seed; /* deterministic: which ready serializer or executor job goes next */
 };
+
+/* Processors that this process may run on, as found by the first call; at least 1. Any thread. */
+unsigned rs_processors(void);
 
 /* 0, or an errno (EALREADY, EINVAL for a maximum below the minimum). NULL and fields that are 0: the defaults. */
 int rs_taskpool_start(const struct rs_taskpool_config *config);
@@ -183,10 +188,11 @@ void rs_taskpool_stop(void);
 int rs_quiet(void (*done)(void *token), void *token);
 
 struct rs_taskpool_stats {
-	unsigned threads, idle, peak_threads;
-	uint64_t grown, shrunk;     /* threads added by the monitor / left */
-	uint64_t tasks_run, steals; /* tasks_run may lag */
-	uint64_t queued;            /* tasks waiting now */
+	unsigned threads, idle, peak_threads; /* idle: parked ones, too */
+	unsigned parked;                      /* beyond one for each processor that is not stuck */
+	uint64_t grown, shrunk;               /* threads added by the monitor / left */
+	uint64_t tasks_run, steals;           /* tasks_run may lag */
+	uint64_t queued;                      /* tasks waiting now */
 	uint64_t queued_max;
 	uint64_t stuck;         /* times the watchdog named a task */
 	uint64_t timers;        /* armed now */

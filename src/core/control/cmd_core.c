@@ -28,6 +28,7 @@ static int taskpool(struct ast_sip_cli *cli, int argc, const char *const *argv)
 	ast_sip_cli_json_object(cli, NULL);
 	figure(cli, "Threads", "threads", s.threads);
 	figure(cli, "Idle threads", "idle", s.idle);
+	figure(cli, "Parked threads", "parked", s.parked);
 	figure(cli, "Most threads so far", "peak_threads", s.peak_threads);
 	figure(cli, "Threads added", "grown", (int64_t)s.grown);
 	figure(cli, "Threads ended", "shrunk", (int64_t)s.shrunk);

@@ -1,8 +1,9 @@
 /* The stack's configuration: a copy, with the defaults filled in. */
 #include "sip/transport/tp.h"
 
+#include "base/taskpool.h"
+
 #include <stdlib.h>
-#include <unistd.h>
 
 /* RFC 3261, table 4. */
 #define T1_US 500000
@@ -33,7 +34,6 @@ static uint32_t or32(uint32_t v, uint32_t otherwise)
 
 void sip_stack_config_set(const struct sip_stack_config *config)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct sip_stack_config c = *config;
 
 	c.net = c.net ? c.net : &sip_net_kernel;
@@ -49,7 +49,7 @@ void sip_stack_config_set(const struct sip_stack_config *config)
 	c.stream_send_s = or32(c.stream_send_s, STREAM_SEND_S);
 	c.stream_send_queue = or32(c.stream_send_queue, STREAM_SEND_QUEUE);
 	c.retry_after_s = or32(c.retry_after_s, RETRY_AFTER_S);
-	c.readers = or32(c.readers, cores > 0 ? (uint32_t)cores : 1);
+	c.readers = or32(c.readers, rs_processors());
 	free(server_name);
 	server_name = c.server_name.len ? rs_str_dup(c.server_name) : NULL;
 	c.server_name = rs_str_c(server_name);

@@ -96,7 +96,7 @@ static void measure_rate(const struct rs_taskpool_stats *st, int64_t now)
 	bool known = atomic_load_explicit(&busy.rate, memory_order_relaxed) != 0;
 	/* Between two samples that lie far apart nobody knows whether a thread was idle. */
 	bool seen = now - atomic_exchange_explicit(&busy.seen_us, now, memory_order_relaxed) < BUSY_US;
-	bool is_busy = st->threads && !st->idle;
+	bool is_busy = st->threads && st->idle == st->parked;
 
 	if (known && now - atomic_load_explicit(&busy.known_us, memory_order_relaxed) > FORGET_US)
 		atomic_store_explicit(&busy.rate, 0, memory_order_relaxed);

@@ -11,6 +11,7 @@
 #define T2_NS      4000000000LL
 #define GIVE_UP_NS (64 * T1_NS)
 #define SWEEP_NS   50000000LL
+#define PAUSE_NS   20000LL /* between two looks for answers, when there were none */
 #define NEVER      INT64_MAX
 /* Users in an order that goes round all of them and spreads over the sources. */
 #define STRIDE 7919
@@ -186,10 +187,21 @@ static void sweep(void)
 	sources_flush();
 }
 
-static void turn(int timeout_ms)
+/*
+ * Never sleeps: a server whose answers wake a caller pays for that, and one that keeps the caller busy would not. A
+ * pause lets answers gather, as those of many callers do on their way.
+ */
+static void turn(void)
 {
+	int64_t begun_ns;
+
 	sources_flush();
-	sources_poll(timeout_ms, on_message);
+	if (sources_poll(on_message) == 0) {
+		begun_ns = loop_now_ns();
+		while (loop_now_ns() - begun_ns < (closed ? PAUSE_NS : 0))
+			;
+		loop_counts.idle_ns += (uint64_t)(loop_now_ns() - begun_ns);
+	}
 	sources_flush();
 	now_ns = loop_now_ns();
 	sweep();
@@ -224,8 +236,7 @@ void loop_run(double seconds, uint64_t units, double rate)
 			begin_one(due_ns);
 			due_ns += interval_ns(rate);
 		}
-		/* An open loop does not sleep: waking up would be part of what it measures. */
-		turn(closed ? 10 : 0);
+		turn();
 	}
 }
 
@@ -235,7 +246,7 @@ void loop_drain(double seconds)
 
 	starting = false;
 	while (n_busy && (now_ns = loop_now_ns()) < end_ns)
-		turn(10);
+		turn();
 	for (unsigned i = 0; i < SLOTS; i++) {
 		if (slots[i].busy)
 			end(&slots[i]);

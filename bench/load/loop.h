@@ -13,6 +13,7 @@ struct loop_counts {
 	uint64_t given_up;        /* without any after 32 s */
 	uint64_t retransmissions; /* of ours, by Timer E's intervals */
 	uint64_t messages;        /* sent and received */
+	uint64_t idle_ns;         /* had nothing to do */
 	uint64_t status[LOOP_STATUSES];
 	struct histogram latency; /* from the moment a unit was due to its last answer */
 };

@@ -31,7 +31,7 @@ void report_phase(const struct report_phase *p)
 	       "%.3f, "
 	       "\"generator_busy\": %.3f,\n  ",
 	       p->name, p->seconds, (unsigned long long)c->units, units / p->seconds, p->server_cpu_s * 1e6 / units,
-	       p->server_cpu_s / p->seconds, p->own_cpu_s / p->seconds);
+	       p->server_cpu_s / p->seconds, p->own_busy_s / p->seconds);
 	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"retransmissions\": %llu, \"unexpected\": "
 	       "%llu, "
 	       "\"given_up\": %llu,\n  ",

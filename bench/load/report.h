@@ -7,7 +7,8 @@
 
 struct report_phase {
 	const char *name;
-	double seconds, server_cpu_s, own_cpu_s;
+	double seconds, server_cpu_s;
+	double own_busy_s; /* the generator's, without its pauses */
 	struct loop_counts counts;
 	struct proc_usage server; /* at the end */
 };

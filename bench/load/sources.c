@@ -216,10 +216,10 @@ static void receive(unsigned source, void (*on_message)(unsigned, char *, size_t
 		on_message(source, buf[i], m[i].msg_len);
 }
 
-void sources_poll(int timeout_ms, void (*on_message)(unsigned source, char *p, size_t len))
+int sources_poll(void (*on_message)(unsigned source, char *p, size_t len))
 {
 	static struct epoll_event events[EVENTS];
-	int n = epoll_wait(epoll_fd, events, EVENTS, timeout_ms);
+	int n = epoll_wait(epoll_fd, events, EVENTS, 0);
 
 	for (int i = 0; i < n; i++) {
 		unsigned source = events[i].data.u32;
@@ -229,4 +229,5 @@ void sources_poll(int timeout_ms, void (*on_message)(unsigned source, char *p, s
 		else if (stream_receive(sources[source].stream, source, on_message))
 			epoll_ctl(epoll_fd, EPOLL_CTL_DEL, sources[source].fd, NULL);
 	}
+	return n;
 }

@@ -23,7 +23,7 @@ void source_send(unsigned source, const char *p, size_t len);
 char *source_room(unsigned source);
 void sources_flush(void);
 
-/* Waits for at most timeout_ms and hands out what has come. The message is the callee's to change until it returns. */
-void sources_poll(int timeout_ms, void (*on_message)(unsigned source, char *p, size_t len));
+/* Hands out what has come; how many sources had something. The message is the callee's to change until it returns. */
+int sources_poll(void (*on_message)(unsigned source, char *p, size_t len));
 
 #endif

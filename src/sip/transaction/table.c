@@ -2,20 +2,23 @@
  * The table of transactions: shards with a lock each, chosen by a keyed hash, so that neither calls nor peers wait for
  * each other and nobody can aim at one chain.
  */
-#include "sip/transaction/tsx.h"
+#include "sip/transaction/completed.h"
+#include "sip/transaction/index.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
-#define SHARDS        256
-#define FIRST_BUCKETS 16
+#define SHARDS 256
 /* Completed records freed in one go under the lock, so that readers of the shard are not held up. */
 #define SWEEP_MAX 256
+/* So many records ahead their memory is asked for: they were last touched half a minute ago. */
+#define AHEAD 8
+
 struct shard {
-	pthread_mutex_t lock;
-	struct tsx_entry **buckets;
-	uint32_t n_buckets, n;
-	struct tsx_completed *oldest, **newest;
+	alignas(64) pthread_mutex_t lock;
+	struct tsx_index index;
+	struct tsx_waiting waiting; /* completed ones, the oldest first: all wait equally long */
 	bool armed;
 	struct rs_serializer serializer; /* of the timer */
 	struct rs_timer timer;
@@ -31,11 +34,6 @@ static _Atomic uint32_t live;
 static struct shard *shard_of(uint64_t hash)
 {
 	return &shards[hash >> 56];
-}
-
-static struct tsx_entry **bucket_of(const struct shard *s, uint64_t hash)
-{
-	return &s->buckets[hash & (s->n_buckets - 1)];
 }
 
 /* ---- the limit and the figures ---- */
@@ -98,11 +96,10 @@ static bool same_method(const struct tsx_entry *e, const struct tsx_key *key)
 
 static struct tsx_entry *find(const struct shard *s, const struct tsx_key *key, bool client)
 {
-	if (!s->n_buckets) /* stopped */
-		return NULL;
-	for (struct tsx_entry *e = *bucket_of(s, key->hash); e; e = e->next)
-		if (e->hash == key->hash && (e->kind == TSX_KIND_CLIENT) == client && same_method(e, key) &&
-		    same_key(e, key))
+	uint32_t at = 0;
+
+	for (struct tsx_entry *e; (e = tsx_index_next(&s->index, key->hash, &at));)
+		if ((e->kind == TSX_KIND_CLIENT) == client && same_method(e, key) && same_key(e, key))
 			return e;
 	return NULL;
 }
@@ -119,27 +116,6 @@ static void found(struct tsx_entry *e, struct tsx_found *out)
 		sip_tx_ref(out->answer);
 }
 
-static void grow(struct shard *s)
-{
-	uint32_t n = s->n_buckets * 2;
-	struct tsx_entry **buckets = calloc(n, sizeof(struct tsx_entry *));
-
-	if (!buckets)
-		return; /* longer chains, nothing worse */
-	for (uint32_t i = 0; i < s->n_buckets; i++) {
-		struct tsx_entry *e = s->buckets[i], *next;
-
-		for (; e; e = next) {
-			next = e->next;
-			e->next = buckets[e->hash & (n - 1)];
-			buckets[e->hash & (n - 1)] = e;
-		}
-	}
-	free(s->buckets);
-	s->buckets = buckets;
-	s->n_buckets = n;
-}
-
 static _Atomic uint64_t *counter_of(struct shard *s, const struct tsx_entry *e)
 {
 	return e->kind == TSX_KIND_CLIENT   ? &s->counters.client
@@ -147,30 +123,19 @@ static _Atomic uint64_t *counter_of(struct shard *s, const struct tsx_entry *e)
 					    : &s->counters.completed;
 }
 
+/* There is room. */
 static void link_entry(struct shard *s, struct tsx_entry *e)
 {
-	struct tsx_entry **bucket;
-
-	if (s->n >= s->n_buckets)
-		grow(s);
-	bucket = bucket_of(s, e->hash);
-	e->next = *bucket;
-	*bucket = e;
-	s->n++;
+	tsx_index_add(&s->index, e);
 	count(counter_of(s, e), 1);
 }
 
 static bool unlink_entry(struct shard *s, struct tsx_entry *entry)
 {
-	for (struct tsx_entry **p = bucket_of(s, entry->hash); *p; p = &(*p)->next) {
-		if (*p != entry)
-			continue;
-		*p = entry->next;
-		s->n--;
-		count(counter_of(s, entry), -1);
-		return true;
-	}
-	return false;
+	if (!tsx_index_remove(&s->index, entry))
+		return false;
+	count(counter_of(s, entry), -1);
+	return true;
 }
 
 /* ---- transactions ---- */
@@ -216,7 +181,7 @@ bool tsx_table_find_or_insert(const struct tsx_key *key, struct tsx_found *out, 
 	*made = false;
 	pthread_mutex_lock(&s->lock);
 	e = find(s, key, false);
-	if (!e) {
+	if (!e && tsx_index_reserve(&s->index)) {
 		struct sip_tsx *tsx = make(token);
 
 		if (tsx) {
@@ -241,7 +206,7 @@ bool tsx_table_insert(struct sip_tsx *tsx)
 	bool free_key;
 
 	pthread_mutex_lock(&s->lock);
-	free_key = !find(s, &key, tsx->entry.kind == TSX_KIND_CLIENT);
+	free_key = !find(s, &key, tsx->entry.kind == TSX_KIND_CLIENT) && tsx_index_reserve(&s->index);
 	if (free_key) {
 		link_entry(s, &tsx->entry);
 		count(&s->counters.created, 1);
@@ -267,52 +232,66 @@ bool tsx_table_remove(struct sip_tsx *tsx)
 
 /* ---- completed ones ---- */
 
-static void free_completed(struct tsx_completed *c)
+static void free_completed(struct tsx_completed **v, unsigned n)
 {
-	while (c) {
-		struct tsx_completed *later = c->later;
-
-		sip_tx_unref(c->tx);
-		free(c);
+	for (unsigned i = 0; i < n; i++) {
+		tsx_completed_free(v[i]);
 		tsx_table_give();
-		c = later;
 	}
 }
 
-/* Takes out what is due (INT64_MAX: all), a bounded number; they are chained by later. */
-static struct tsx_completed *take_due(struct shard *s, int64_t now, bool *more)
+/* Record at may soon be taken out: it comes into the cache, and then the place in the index that it leads to. */
+static void look_ahead(const struct shard *s, unsigned at)
 {
-	struct tsx_completed *first = s->oldest, **p = &first;
-	int n = 0;
+	const struct tsx_completed *far = tsx_waiting_at(&s->waiting, at + 2 * AHEAD);
+	const struct tsx_completed *near = tsx_waiting_at(&s->waiting, at + AHEAD);
 
-	while (*p && (*p)->due_us <= now && n++ < SWEEP_MAX) {
-		unlink_entry(s, &(*p)->entry);
-		p = &(*p)->later;
+	if (far)
+		__builtin_prefetch(far);
+	if (near)
+		tsx_index_prefetch(&s->index, near->entry.hash);
+}
+
+static int64_t next_due(const struct shard *s)
+{
+	const struct tsx_completed *oldest = tsx_waiting_at(&s->waiting, 0);
+
+	return oldest ? oldest->due_us : 0;
+}
+
+/* Takes out what is due (INT64_MAX: all), at most SWEEP_MAX; how many. */
+static unsigned take_due(struct shard *s, int64_t now, struct tsx_completed **out)
+{
+	unsigned n = 0;
+
+	while (n < SWEEP_MAX) {
+		struct tsx_completed *c = tsx_waiting_at(&s->waiting, 0);
+
+		if (!c || c->due_us > now)
+			break;
+		look_ahead(s, 0);
+		unlink_entry(s, &c->entry);
+		tsx_waiting_take(&s->waiting);
+		out[n++] = c;
 	}
-	s->oldest = *p;
-	if (!s->oldest)
-		s->newest = &s->oldest;
-	*p = NULL;
-	*more = s->oldest && s->oldest->due_us <= now;
-	return first;
+	return n;
 }
 
 static void sweep(struct rs_timer *t)
 {
 	struct shard *s = rs_container_of(t, struct shard, timer);
-	int64_t now = rs_now_us(), next = 0;
-	bool more = true;
+	struct tsx_completed *due[SWEEP_MAX];
+	int64_t now = rs_now_us(), next;
+	unsigned n;
 
-	while (more) {
-		struct tsx_completed *due;
-
+	do {
 		pthread_mutex_lock(&s->lock);
-		due = take_due(s, now, &more);
-		next = s->oldest ? s->oldest->due_us : 0;
+		n = take_due(s, now, due);
+		next = next_due(s);
 		s->armed = next != 0;
 		pthread_mutex_unlock(&s->lock);
-		free_completed(due);
-	}
+		free_completed(due, n);
+	} while (n == SWEEP_MAX);
 	if (next)
 		rs_timer_start(&s->timer, next - now);
 }
@@ -323,44 +302,18 @@ static void arm(struct rs_task *task)
 	int64_t due;
 
 	pthread_mutex_lock(&s->lock);
-	due = s->oldest ? s->oldest->due_us : 0;
+	due = next_due(s);
 	s->armed = due != 0;
 	pthread_mutex_unlock(&s->lock);
 	if (due)
 		rs_timer_start(&s->timer, due - rs_now_us());
 }
 
-static struct tsx_completed *completed_new(const struct tsx_entry *key, struct sip_tx_data *tx, int64_t keep_us)
-{
-	struct tsx_completed *c = malloc(sizeof(*c) + key->key_len);
-
-	if (!c)
-		return NULL;
-	/* Not as a whole: key->next belongs to the shard, whose lock is not held here. */
-	c->entry = (struct tsx_entry){.hash = key->hash,
-				      .key = (char *)(c + 1),
-				      .key_len = key->key_len,
-				      .kind = TSX_KIND_COMPLETED,
-				      .method = key->method};
-	memcpy(c + 1, key->key, key->key_len);
-	c->later = NULL;
-	c->due_us = rs_now_us() + keep_us;
-	c->tx = NULL;
-	if (tx && tx->sealed) {
-		c->tx = tx_reduce(tx);
-		if (!c->tx) {
-			free(c);
-			return NULL;
-		}
-	}
-	return c;
-}
-
+/* The queue has room, and the index. */
 static void queue_completed(struct shard *s, struct tsx_completed *c)
 {
 	link_entry(s, &c->entry);
-	*s->newest = c;
-	s->newest = &c->later;
+	tsx_waiting_add(&s->waiting, c);
 	if (!s->armed) {
 		s->armed = true;
 		rs_push(&s->serializer, &s->arm);
@@ -370,21 +323,23 @@ static void queue_completed(struct shard *s, struct tsx_completed *c)
 bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t keep_us)
 {
 	struct shard *s = shard_of(tsx->entry.hash);
-	struct tsx_completed *c = completed_new(&tsx->entry, tx, keep_us);
-	bool was;
+	struct tsx_completed *c = tsx_completed_new(&tsx->entry, tx, keep_us);
+	bool was, kept = false;
 
 	if (!c)
 		return tsx_table_remove(tsx);
 	pthread_mutex_lock(&s->lock);
 	was = tsx->listed && unlink_entry(s, &tsx->entry);
 	tsx->listed = false;
-	if (was)
+	if (was && tsx_waiting_reserve(&s->waiting)) {
 		queue_completed(s, c);
-	pthread_mutex_unlock(&s->lock);
-	if (!was) {
-		sip_tx_unref(c->tx);
-		free(c);
+		kept = true;
 	}
+	pthread_mutex_unlock(&s->lock);
+	if (!kept)
+		tsx_completed_free(c);
+	if (was && !kept)
+		tsx_table_give();
 	return was;
 }
 
@@ -398,10 +353,10 @@ bool tsx_table_add_completed(const struct tsx_key *key, struct sip_tx_data *tx, 
 
 	if (!tsx_table_take())
 		return false;
-	c = completed_new(&entry, tx, keep_us);
+	c = tsx_completed_new(&entry, tx, keep_us);
 	if (c) {
 		pthread_mutex_lock(&s->lock);
-		added = !find(s, key, false);
+		added = !find(s, key, false) && tsx_index_reserve(&s->index) && tsx_waiting_reserve(&s->waiting);
 		if (added) {
 			queue_completed(s, c);
 			count(&s->counters.created, 1);
@@ -410,9 +365,7 @@ bool tsx_table_add_completed(const struct tsx_key *key, struct sip_tx_data *tx, 
 	}
 	if (added)
 		return true;
-	if (c)
-		sip_tx_unref(c->tx);
-	free(c);
+	tsx_completed_free(c);
 	tsx_table_give();
 	return false;
 }
@@ -425,11 +378,8 @@ size_t tsx_table_completed_size(const struct tsx_key *key)
 
 	pthread_mutex_lock(&s->lock);
 	e = find(s, key, false);
-	if (e && e->kind == TSX_KIND_COMPLETED) {
-		struct tsx_completed *c = rs_container_of(e, struct tsx_completed, entry);
-
-		size = sizeof(*c) + e->key_len + (c->tx ? tx_reduced_size(c->tx) : 0);
-	}
+	if (e && e->kind == TSX_KIND_COMPLETED)
+		size = tsx_completed_size(rs_container_of(e, struct tsx_completed, entry));
 	pthread_mutex_unlock(&s->lock);
 	return size;
 }
@@ -444,19 +394,17 @@ static void stays(struct rs_serializer *s)
 static void shard_init(struct shard *s)
 {
 	pthread_mutex_init(&s->lock, NULL);
-	s->newest = &s->oldest;
 	rs_serializer_init(&s->serializer, "transaction.completed", stays);
 	rs_timer_init(&s->timer, "Timer J", &s->serializer, sweep, NULL, NULL);
 	s->arm.run = arm;
 	s->arm.name = "transaction.arm";
 }
 
-static void free_buckets(void)
+static void free_shards(void)
 {
 	for (int i = 0; i < SHARDS; i++) {
-		free(shards[i].buckets);
-		shards[i].buckets = NULL;
-		shards[i].n_buckets = 0;
+		tsx_index_stop(&shards[i].index);
+		tsx_waiting_stop(&shards[i].waiting);
 	}
 }
 
@@ -468,12 +416,10 @@ int tsx_table_start(void)
 	for (int i = 0; i < SHARDS; i++) {
 		struct shard *s = &shards[i];
 
-		s->buckets = calloc(FIRST_BUCKETS, sizeof(struct tsx_entry *));
-		if (!s->buckets) {
-			free_buckets();
+		if (tsx_index_start(&s->index)) {
+			free_shards();
 			return ENOMEM;
 		}
-		s->n_buckets = FIRST_BUCKETS;
 		memset(&s->counters, 0, sizeof(s->counters));
 	}
 	atomic_store(&live, 0);
@@ -485,10 +431,12 @@ static struct sip_tsx *any_transaction(struct shard *s)
 	struct sip_tsx *tsx = NULL;
 
 	pthread_mutex_lock(&s->lock);
-	for (uint32_t i = 0; i < s->n_buckets && !tsx; i++)
-		for (struct tsx_entry *e = s->buckets[i]; e && !tsx; e = e->next)
-			if (e->kind != TSX_KIND_COMPLETED)
-				tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
+	for (uint32_t i = 0; i < s->index.size && !tsx; i++) {
+		struct tsx_entry *e = s->index.places[i].entry;
+
+		if (e && e->kind != TSX_KIND_COMPLETED)
+			tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
+	}
 	pthread_mutex_unlock(&s->lock);
 	return tsx;
 }
@@ -503,16 +451,15 @@ static int stop_timer(void *data)
 
 static void empty_shard(struct shard *s)
 {
-	bool more = true;
+	struct tsx_completed *due[SWEEP_MAX];
+	unsigned n;
 
-	while (more) {
-		struct tsx_completed *due;
-
+	do {
 		pthread_mutex_lock(&s->lock);
-		due = take_due(s, INT64_MAX, &more);
+		n = take_due(s, INT64_MAX, due);
 		pthread_mutex_unlock(&s->lock);
-		free_completed(due);
-	}
+		free_completed(due, n);
+	} while (n);
 }
 
 void tsx_table_end_all(void (*end)(struct sip_tsx *tsx))
@@ -537,5 +484,5 @@ void tsx_table_stop(void)
 			stop_timer(s);
 		s->armed = false;
 	}
-	free_buckets();
+	free_shards();
 }

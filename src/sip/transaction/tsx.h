@@ -56,23 +56,11 @@ extern const struct tsx_machine tsx_invite_client, tsx_non_invite_client, tsx_in
 enum tsx_kind { TSX_KIND_SERVER, TSX_KIND_CLIENT, TSX_KIND_COMPLETED };
 
 struct tsx_entry {
-	struct tsx_entry *next;
 	uint64_t hash;
 	const char *key;
 	uint16_t key_len;
 	uint8_t kind;
 	uint8_t method; /* enum sip_method; of an extension method the name is part of the key */
-};
-
-/*
- * What is left of a server transaction without INVITE once it was answered, for Timer J: retransmissions get the same
- * answer from the thread that reads them, without a task.
- */
-struct tsx_completed {
-	struct tsx_entry entry;
-	struct tsx_completed *later; /* the shard's queue: all wait equally long */
-	int64_t due_us;
-	struct sip_tx_data *tx; /* reduced; NULL: nothing is said (RFC 4320 section 4.2) */
 };
 
 /* ---- transactions ---- */

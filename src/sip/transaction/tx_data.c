@@ -113,18 +113,25 @@ void sip_tx_unref(struct sip_tx_data *tx)
 	if (tx->b)
 		free_block(tx);
 	else
-		free(tx);
+		free((char *)tx - tx->before);
 }
 
 struct sip_tx_data *tx_reduce(const struct sip_tx_data *tx)
 {
-	struct sip_tx_data *r = malloc(sizeof(*r) + tx->len);
+	return tx_reduce_behind(tx, 0);
+}
+
+struct sip_tx_data *tx_reduce_behind(const struct sip_tx_data *tx, size_t before)
+{
+	char *block = malloc(before + sizeof(struct sip_tx_data) + tx->len);
+	struct sip_tx_data *r = block ? (void *)(block + before) : NULL;
 
 	if (!r)
 		return NULL;
 	memcpy(r, tx, sizeof(*r));
 	atomic_init(&r->refs, 1);
 	r->b = NULL;
+	r->before = (uint32_t)before;
 	r->bytes = (char *)(r + 1);
 	memcpy(r + 1, tx->bytes, tx->len);
 	return r;

@@ -57,6 +57,7 @@ struct sip_tx_data {
 	uint32_t cseq;
 	uint32_t len;
 	uint32_t question; /* bytes of the request that it answers */
+	uint32_t before;   /* reduced: bytes of its block that stand before it */
 	const char *bytes; /* the sealed message */
 	struct sip_target target;
 	struct tx_build *b; /* NULL: reduced */
@@ -78,6 +79,8 @@ bool tx_next_line(struct rs_str section, size_t *pos, struct rs_str *name, struc
 /* A sealed response without all that only a first send needs, in a block of its size; a new reference. NULL without
  * memory. */
 struct sip_tx_data *tx_reduce(const struct sip_tx_data *tx);
+/* The same with room for before bytes (a multiple of max_align_t's alignment) at the beginning of its block. */
+struct sip_tx_data *tx_reduce_behind(const struct sip_tx_data *tx, size_t before);
 /* Bytes of memory behind a reduced one. */
 size_t tx_reduced_size(const struct sip_tx_data *tx);
 /* The To tag of all answers to a request: a keyed hash, so that its retransmission and its ACK lead to the same. */

@@ -1,0 +1,52 @@
+/*
+ * The index of a shard of the transaction table: open addressing with the whole hash beside each pointer, so that a
+ * key that is not there (every new request's) costs one line of memory and no entry is looked at. Whoever calls holds
+ * the shard's lock.
+ */
+#ifndef SIP_TRANSACTION_INDEX_H
+#define SIP_TRANSACTION_INDEX_H
+
+#include "sip/transaction/tsx.h"
+
+struct tsx_place {
+	uint64_t hash;
+	struct tsx_entry *entry; /* NULL: empty */
+};
+
+struct tsx_index {
+	struct tsx_place *places;
+	uint32_t size; /* a power of two; 0: stopped */
+	uint32_t n;
+};
+
+int tsx_index_start(struct tsx_index *i); /* 0 or ENOMEM */
+void tsx_index_stop(struct tsx_index *i);
+/* Makes room for one more. false: there is none, and no memory. */
+bool tsx_index_reserve(struct tsx_index *i);
+/* There is room. */
+void tsx_index_add(struct tsx_index *i, struct tsx_entry *entry);
+bool tsx_index_remove(struct tsx_index *i, const struct tsx_entry *entry);
+
+static inline void tsx_index_prefetch(const struct tsx_index *i, uint64_t hash)
+{
+	if (i->size)
+		__builtin_prefetch(&i->places[hash & (i->size - 1)]);
+}
+
+/* The entries of that hash, one after the other; *at is 0 at first. */
+static inline struct tsx_entry *tsx_index_next(const struct tsx_index *i, uint64_t hash, uint32_t *at)
+{
+	uint32_t mask = i->size - 1;
+
+	for (; i->size && *at < i->size;) {
+		const struct tsx_place *place = &i->places[(hash + (*at)++) & mask];
+
+		if (!place->entry)
+			break;
+		if (place->hash == hash)
+			return place->entry;
+	}
+	return NULL;
+}
+
+#endif

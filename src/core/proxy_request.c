@@ -1,6 +1,7 @@
 /* The request as a proxy sends it on (RFC 3261 section 16.6), and how it knows it again (RFC 5393). */
 #include "core/proxy_private.h"
 #include "base/hash.h"
+#include "base/print.h"
 #include "sip/writer.h"
 
 #include <stdio.h>
@@ -36,22 +37,26 @@ uint64_t proxy_loop_hash(struct sip_rx_data *rx)
 	return mix_headers(h, msg, SIP_HDR_PROXY_AUTHORIZATION);
 }
 
-static void print_suffix(char buf[24], uint64_t hash)
+#define SUFFIX 17 /* '.' and the hash */
+
+static struct rs_str print_suffix(char buf[SUFFIX], uint64_t hash)
 {
-	snprintf(buf, 24, ".%016llx", (unsigned long long)hash);
+	buf[0] = '.';
+	rs_print_hex(buf + 1, hash, 16);
+	return rs_str_n(buf, SUFFIX);
 }
 
 /* The hash is keyed: nobody but this process can have made it. */
 bool proxy_has_looped(struct sip_rx_data *rx, uint64_t hash)
 {
 	const struct sip_hdr_values *vias = sip_msg_values(sip_rx_msg(rx), SIP_HDR_VIA, NULL);
-	char suffix[24];
+	char suffix[SUFFIX];
 
 	print_suffix(suffix, hash);
 	for (uint32_t i = 0; vias && i < vias->n; i++) {
 		struct rs_str branch = vias->v.via[i].branch;
 
-		if (branch.len > 17 && memcmp(branch.p + branch.len - 17, suffix, 17) == 0)
+		if (branch.len > SUFFIX && memcmp(branch.p + branch.len - SUFFIX, suffix, SUFFIX) == 0)
 			return true;
 	}
 	return false;
@@ -81,7 +86,7 @@ unsigned proxy_routes_ours(struct sip_rx_data *rx)
 struct edits {
 	struct sip_edit v[MAX_EDITS];
 	size_t n;
-	char hops[16], breadth[16], record_route[128];
+	char hops[RS_DECIMAL], breadth[RS_DECIMAL], record_route[128];
 };
 
 static void add(struct edits *e, struct sip_edit edit)
@@ -90,11 +95,9 @@ static void add(struct edits *e, struct sip_edit edit)
 		e->v[e->n++] = edit;
 }
 
-static struct rs_str number(char buf[16], uint32_t v)
+static struct rs_str number(char buf[RS_DECIMAL], uint32_t v)
 {
-	int n = snprintf(buf, 16, "%u", v);
-
-	return rs_str_n(buf, (size_t)n);
+	return rs_str_n(buf, rs_print_decimal(buf, v));
 }
 
 /* Whether a realm, as it stands between quotes, is one that this server challenges the endpoint with. */
@@ -180,7 +183,7 @@ struct sip_tx_data *proxy_request(struct proxy *p, const struct proxy_branch *b)
 	struct edits e = {.n = 0};
 	struct sip_tx_data *tx;
 	struct sip_writer via;
-	char suffix[24], via_room[256];
+	char suffix[SUFFIX], via_room[256];
 
 	add(&e, (struct sip_edit){.op = SIP_EDIT_URI, .value = b->uri});
 	add(&e, (struct sip_edit){
@@ -201,8 +204,7 @@ struct sip_tx_data *proxy_request(struct proxy *p, const struct proxy_branch *b)
 	sip_writer_fini(&via);
 	if (!tx)
 		return NULL;
-	print_suffix(suffix, p->loop_hash);
-	if (sip_tx_set_branch_suffix(tx, rs_str_c(suffix))) {
+	if (sip_tx_set_branch_suffix(tx, print_suffix(suffix, p->loop_hash))) {
 		sip_tx_unref(tx);
 		return NULL;
 	}

@@ -6,19 +6,22 @@
 #include "base/log.h"
 #include "res_sip/proxy.h"
 
-#include <stdio.h>
-
 #define MAX_BRANCHES 32 /* contacts of one AOR that a message is forked to: an answer to one packet with many */
 
 /* `user@domain`, or `user` when domain is empty, as a name of the configuration; empty when it is too long for one. */
 static struct rs_str join(char *buf, size_t size, struct rs_str user, struct rs_str domain)
 {
-	int n = domain.len ? snprintf(buf, size, "%.*s@%.*s", RS_FMT(user), RS_FMT(domain))
-			   : snprintf(buf, size, "%.*s", RS_FMT(user));
+	size_t n = user.len;
 
-	if (n < 0 || (size_t)n >= size || (size_t)n != user.len + domain.len + (domain.len != 0))
+	if (n + 1 + domain.len > size)
 		return RS_STR_NULL;
-	return rs_str_n(buf, (size_t)n);
+	memcpy(buf, user.p, n);
+	if (domain.len) {
+		buf[n++] = '@';
+		memcpy(buf + n, domain.p, domain.len);
+		n += domain.len;
+	}
+	return rs_str_n(buf, n);
 }
 
 static struct ast_sip_aor *find_aor(struct ast_sip_snapshot *s, const struct sip_uri *uri)

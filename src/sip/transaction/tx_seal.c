@@ -2,6 +2,7 @@
 #include "sip/transaction/tx_internal.h"
 
 #include "base/clock.h"
+#include "base/print.h"
 #include "sip/stack.h"
 
 #include <errno.h>
@@ -25,13 +26,15 @@ void tx_new_branch(struct sip_tx_data *tx)
 {
 	struct rs_str suffix = tx->b->suffix;
 	uint64_t random;
-	char text[128];
+	char text[128], digits[16];
 	struct sip_writer w;
 
 	suffix.len -= suffix_params(tx->b).len;
 	rs_random(&random, sizeof(random));
 	sip_writer_init(&w, text, sizeof(text));
-	sip_writef(&w, "z9hG4bK%016llx", (unsigned long long)random);
+	sip_writez(&w, "z9hG4bK");
+	rs_print_hex(digits, random, sizeof(digits));
+	sip_write(&w, rs_str_n(digits, sizeof(digits)));
 	sip_write(&w, suffix);
 	if (!sip_writer_ok(&w))
 		tx->b->lost = true;

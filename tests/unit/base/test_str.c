@@ -1,5 +1,9 @@
 #include "base_test.h"
 
+#include "base/print.h"
+
+#include <inttypes.h>
+
 static void only_plain_digits_within_the_limit_are_a_number(void **state)
 {
 	uint64_t v = 7;
@@ -78,6 +82,23 @@ static void trimming_takes_both_ends_only(void **state)
 	assert_true(rs_str_eq(RS_STR_NULL, RS_STR("")));
 }
 
+static void numbers_are_printed_as_printf_does(void **state)
+{
+	static const uint64_t values[] = {0, 7, 10, 99, 100, 65535, UINT32_MAX, 1234567890123456789u, UINT64_MAX};
+	char ours[RS_DECIMAL + 1], theirs[32];
+
+	(void)state;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(values); i++) {
+		snprintf(theirs, sizeof(theirs), "%" PRIu64, values[i]);
+		ours[rs_print_decimal(ours, values[i])] = '\0';
+		assert_string_equal(ours, theirs);
+		snprintf(theirs, sizeof(theirs), "%016" PRIx64, values[i]);
+		rs_print_hex(ours, values[i], 16);
+		ours[16] = '\0';
+		assert_string_equal(ours, theirs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -86,6 +107,7 @@ int main(void)
 		cmocka_unit_test(the_nearest_name_is_what_was_meant),
 		cmocka_unit_test(a_word_near_to_nothing_has_no_suggestion),
 		cmocka_unit_test(trimming_takes_both_ends_only),
+		cmocka_unit_test(numbers_are_printed_as_printf_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

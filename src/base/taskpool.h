@@ -96,6 +96,8 @@ void rs_timer_init(struct rs_timer *t, const char *name, struct rs_serializer *s
 /* Fires once, not before delay_us from now and within a tick (RS_TICK_US) after it when a thread is free; delay_us < 0
  * counts as 0. Armed already: re-armed. */
 void rs_timer_start(struct rs_timer *t, int64_t delay_us);
+/* The same for a caller who has just asked for the time. */
+void rs_timer_start_from(struct rs_timer *t, int64_t now_us, int64_t delay_us);
 void rs_timer_stop(struct rs_timer *t);
 bool rs_timer_active(const struct rs_timer *t);
 #define RS_TICK_US 5000

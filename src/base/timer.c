@@ -384,7 +384,12 @@ static struct shard *shard_choose(const struct rs_timer *t)
 
 void rs_timer_start(struct rs_timer *t, int64_t delay_us)
 {
-	int64_t now = rs_now_us(), due, next;
+	rs_timer_start_from(t, rs_now_us(), delay_us);
+}
+
+void rs_timer_start_from(struct rs_timer *t, int64_t now, int64_t delay_us)
+{
+	int64_t due, next;
 	unsigned level, slot;
 	struct shard *sh;
 

@@ -164,7 +164,7 @@ static enum tsx_slot slot_of(enum tsx_event timer)
 }
 
 /* Arms the node for the earliest; later than needed it never is, and a fire that comes too early only looks again. */
-static void arm(struct sip_tsx *tsx)
+static void arm(struct sip_tsx *tsx, int64_t now)
 {
 	int64_t first = 0;
 
@@ -177,7 +177,15 @@ static void arm(struct sip_tsx *tsx)
 	if (!first)
 		rs_timer_stop(&tsx->timer);
 	else
-		rs_timer_start(&tsx->timer, first - rs_now_us());
+		rs_timer_start_from(&tsx->timer, now, first - now);
+}
+
+/* Behind a stop: mostly nothing is left to wait for, and the time does not matter. */
+static void rearm(struct sip_tsx *tsx)
+{
+	bool any = tsx->slot_due[0] || tsx->slot_due[1] || tsx->slot_due[2];
+
+	arm(tsx, any ? rs_now_us() : 0);
 }
 
 static void fire(struct rs_timer *t)
@@ -195,7 +203,7 @@ static void fire(struct rs_timer *t)
 		tsx_dispatch(tsx, (enum tsx_event)tsx->slot_event[i], NULL);
 	}
 	if (sip_tsx_state(tsx) != SIP_TSX_TERMINATED)
-		arm(tsx);
+		arm(tsx, now);
 	sip_tsx_unref(tsx);
 }
 
@@ -217,10 +225,11 @@ void tsx_timer_init(struct sip_tsx *tsx)
 void tsx_timer_start(struct sip_tsx *tsx, enum tsx_event timer, int64_t delay_us)
 {
 	enum tsx_slot slot = slot_of(timer);
+	int64_t now = rs_now_us();
 
 	tsx->slot_event[slot] = (uint8_t)timer;
-	tsx->slot_due[slot] = rs_now_us() + delay_us;
-	arm(tsx);
+	tsx->slot_due[slot] = now + delay_us;
+	arm(tsx, now);
 }
 
 void tsx_timer_stop(struct sip_tsx *tsx, enum tsx_slot slot)
@@ -228,13 +237,13 @@ void tsx_timer_stop(struct sip_tsx *tsx, enum tsx_slot slot)
 	if (!tsx->slot_due[slot])
 		return;
 	tsx->slot_due[slot] = 0;
-	arm(tsx);
+	rearm(tsx);
 }
 
 void tsx_timer_stop_all(struct sip_tsx *tsx)
 {
 	memset(tsx->slot_due, 0, sizeof(tsx->slot_due));
-	arm(tsx);
+	rearm(tsx);
 }
 
 /* ---- sending ---- */

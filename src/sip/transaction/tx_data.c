@@ -364,9 +364,13 @@ static bool tx_after_scheme(struct rs_str s, size_t i)
 
 const char *tx_local_mark(struct rs_str s)
 {
-	for (size_t i = 1; i < s.len; i++)
-		if (s.p[i] == '@' && (s.p[i - 1] == '@' || tx_after_scheme(s, i)))
-			return s.p + i;
+	const char *at = s.p, *end = s.p + s.len;
+
+	while (at < end && (at = memchr(at, '@', (size_t)(end - at)))) {
+		if (at > s.p && (at[-1] == '@' || tx_after_scheme(s, (size_t)(at - s.p))))
+			return at;
+		at++;
+	}
 	return NULL;
 }
 

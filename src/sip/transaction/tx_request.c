@@ -131,6 +131,18 @@ static void take_start_line(struct sip_tx_data *tx, struct sip_msg *msg, const s
 	b->uri = tx_copy(tx, uri);
 }
 
+static bool has_length(const struct sip_tx_data *tx, struct sip_msg *msg, const struct sip_edit *edits, size_t n)
+{
+	const struct sip_hdr *h;
+
+	for (size_t i = 0; i < n; i++)
+		if (edits[i].id == SIP_HDR_CONTENT_LENGTH || edits[i].id == SIP_HDR_OTHER ||
+		    edits[i].op == SIP_EDIT_BODY)
+			return sip_tx_hdr(tx, SIP_HDR_CONTENT_LENGTH).len > 0;
+	h = sip_msg_hdr(msg, SIP_HDR_CONTENT_LENGTH, 0);
+	return h && h->value.len;
+}
+
 /* The body leaves the buffer too, so that headers can still be added behind the others. */
 static void take_body(struct sip_tx_data *tx, struct sip_rx_data *rx, const struct sip_edit *edits, size_t n)
 {
@@ -148,7 +160,7 @@ static void take_body(struct sip_tx_data *tx, struct sip_rx_data *rx, const stru
 		b->body = body;
 		b->rx = sip_rx_ref(rx);
 	}
-	b->has_length = sip_tx_hdr(tx, SIP_HDR_CONTENT_LENGTH).len > 0;
+	b->has_length = has_length(tx, sip_rx_msg(rx), edits, n);
 }
 
 struct sip_tx_data *sip_tx_forward(struct sip_rx_data *rx, const struct sip_edit *edits, size_t n)

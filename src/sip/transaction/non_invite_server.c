@@ -39,10 +39,14 @@ static void complete(struct sip_tsx *tsx, struct tsx_arg *arg)
 	tsx_set_state(tsx, SIP_TSX_COMPLETED);
 	if (!silent)
 		tsx_server_send(tsx, arg);
-	if (silent || !tsx->reliable)
+	if (silent || !tsx->reliable) {
 		was = tsx_table_complete(tsx, silent ? NULL : tsx->tx, tsx_timer_b());
-	else
+	} else {
 		was = tsx_table_remove(tsx);
+		/* Nothing is sent again, but whoever grew from this transaction may keep its serializer for long. */
+		sip_tx_unref(tsx->tx);
+		tsx->tx = NULL;
+	}
 	tsx_release_user(tsx);
 	tsx_server_release_request(tsx);
 	if (was)

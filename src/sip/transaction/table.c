@@ -324,6 +324,7 @@ bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t kee
 {
 	struct shard *s = shard_of(tsx->entry.hash);
 	struct tsx_completed *c = tsx_completed_new(&tsx->entry, tx, keep_us);
+	struct sip_tx_data *answer = NULL;
 	bool was, kept = false;
 
 	if (!c)
@@ -334,8 +335,14 @@ bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t kee
 	if (was && tsx_waiting_reserve(&s->waiting)) {
 		queue_completed(s, c);
 		kept = true;
+		/* What waits on the serializer already is answered from the record, too. */
+		answer = c->tx ? sip_tx_ref(c->tx) : NULL;
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (answer) {
+		sip_tx_unref(tsx->tx);
+		tsx->tx = answer;
+	}
 	if (!kept)
 		tsx_completed_free(c);
 	if (was && !kept)

@@ -191,7 +191,8 @@ int tsx_table_set_key(struct sip_tsx *tsx, const struct tsx_key *key);
 bool tsx_table_insert(struct sip_tsx *tsx);
 /* Takes tsx out; the table's reference is the caller's now. false: it was not in. */
 bool tsx_table_remove(struct sip_tsx *tsx);
-/* The same, and leaves a record with tx (NULL: silence) in its place for keep_us; without memory for that, none. */
+/* The same, and leaves a record with tx (NULL: silence) in its place for keep_us, whose answer is tsx's from then on;
+ * without memory for that, none. */
 bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t keep_us);
 /* A record of what was answered without a transaction object. false: the key is taken, the limit reached, no memory. */
 bool tsx_table_add_completed(const struct tsx_key *key, struct sip_tx_data *tx, int64_t keep_us);

@@ -209,6 +209,9 @@ void tsx_client_receive(struct sip_rx_data *rx)
 	if (!tsx_table_find(&key, true, &found)) {
 		TSX_COUNT(key.hash, strays);
 		tsx_hooks_push(rx);
+	} else if (found.completed) {
+		TSX_COUNT(key.hash, absorbed);
+		sip_rx_unref(rx);
 	} else {
 		*task = (struct rs_task){.run = run_response, .name = "transaction.response"};
 		sip_rx_set_tsx(rx, found.tsx); /* with the reference */

@@ -34,7 +34,7 @@ struct tsx_completed *tsx_completed_new(const struct tsx_entry *key, const struc
 	*c = (struct tsx_completed){.entry = {.hash = key->hash,
 					      .key = (char *)(c + 1),
 					      .key_len = key->key_len,
-					      .kind = TSX_KIND_COMPLETED,
+					      .kind = key->kind == TSX_KIND_CLIENT ? TSX_KIND_ENDED : TSX_KIND_ANSWERED,
 					      .method = key->method},
 				    .due_us = rs_now_us() + keep_us,
 				    .tx = answer};

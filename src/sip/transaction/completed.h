@@ -1,6 +1,7 @@
 /*
- * What is left of a server transaction without INVITE once it was answered, for Timer J: retransmissions get the same
- * answer from the thread that reads them, without a task. One block of memory: the record, its key, the answer.
+ * What is left of a transaction without INVITE that is completed. The server's is kept for Timer J: retransmissions get
+ * the same answer from the thread that reads them, without a task. The client's is kept for Timer K: repetitions of its
+ * response are no strays. One block of memory: the record, its key, the answer.
  */
 #ifndef SIP_TRANSACTION_COMPLETED_H
 #define SIP_TRANSACTION_COMPLETED_H
@@ -13,7 +14,7 @@ struct tsx_completed {
 	struct sip_tx_data *tx; /* in the same block; NULL: nothing is said (RFC 4320 section 4.2) */
 };
 
-/* A copy of key, and of tx when it is sealed. NULL without memory. */
+/* A copy of key, and of tx when it is sealed; a client's when key is one. NULL without memory. */
 struct tsx_completed *tsx_completed_new(const struct tsx_entry *key, const struct sip_tx_data *tx, int64_t keep_us);
 /* Whoever sends the answer at this moment keeps the block. NULL is allowed. */
 void tsx_completed_free(struct tsx_completed *c);

@@ -60,20 +60,26 @@ static void provisional(struct sip_tsx *tsx, struct tsx_arg *arg)
 	tsx_client_report(tsx, arg->rx);
 }
 
-/* The user hears of nothing after the final response: only Timer K keeps its repetitions from being strays. */
+/*
+ * The user hears of nothing after the final response: only a record is left for Timer K, which keeps its repetitions
+ * from being strays. Those that wait on the serializer by then are absorbed here.
+ */
 static void complete(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
+	bool was;
+
 	tsx_timer_stop_all(tsx);
 	tsx_set_state(tsx, SIP_TSX_COMPLETED);
-	if (!tsx->reliable)
-		tsx_timer_start(tsx, TSX_TIMER_K, tsx_t4());
 	tsx_client_report(tsx, arg->rx);
 	if (tsx->reliable) {
 		tsx_end(tsx);
 		return;
 	}
+	was = tsx_table_complete(tsx, NULL, tsx_t4());
 	tsx_release_user(tsx);
 	tsx_client_release_request(tsx);
+	if (was)
+		sip_tsx_unref(tsx);
 }
 
 static void absorb(struct sip_tsx *tsx, struct tsx_arg *arg)
@@ -109,7 +115,6 @@ static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 	X(COMPLETED, RECV_1XX, absorb, 0)                                                                              \
 	X(COMPLETED, RECV_2XX, absorb, 0)                                                                              \
 	X(COMPLETED, RECV_FINAL, absorb, 0)                                                                            \
-	X(COMPLETED, TIMER_K, end, TSX_BIT(TERMINATED))                                                                \
 	X(COMPLETED, TERMINATE, end, TSX_BIT(TERMINATED))
 
 const struct tsx_machine tsx_non_invite_client = {.name = "non-INVITE client", .cell = {MACHINE(TSX_CELL)}};

@@ -18,9 +18,10 @@
 struct shard {
 	alignas(64) pthread_mutex_t lock;
 	struct tsx_index index;
-	struct tsx_waiting waiting; /* completed ones, the oldest first: all wait equally long */
-	bool armed;
-	struct rs_serializer serializer; /* of the timer */
+	struct tsx_waiting answered, ended; /* completed ones, the oldest first: all of one queue wait equally long */
+	int64_t armed_for;                  /* INT64_MAX: the timer does not run */
+	bool arming;                        /* the task is on its way */
+	struct rs_serializer serializer;    /* of the timer */
 	struct rs_timer timer;
 	struct rs_task arm;
 	struct tsx_counters counters;
@@ -94,19 +95,29 @@ static bool same_method(const struct tsx_entry *e, const struct tsx_key *key)
 	return key->method == TSX_METHOD_ANY ? e->method != SIP_METHOD_CANCEL : e->method == key->method;
 }
 
+static bool is_client(const struct tsx_entry *e)
+{
+	return e->kind == TSX_KIND_CLIENT || e->kind == TSX_KIND_ENDED;
+}
+
+static bool is_record(const struct tsx_entry *e)
+{
+	return e->kind == TSX_KIND_ANSWERED || e->kind == TSX_KIND_ENDED;
+}
+
 static struct tsx_entry *find(const struct shard *s, const struct tsx_key *key, bool client)
 {
 	uint32_t at = 0;
 
 	for (struct tsx_entry *e; (e = tsx_index_next(&s->index, key->hash, &at));)
-		if ((e->kind == TSX_KIND_CLIENT) == client && same_method(e, key) && same_key(e, key))
+		if (is_client(e) == client && same_method(e, key) && same_key(e, key))
 			return e;
 	return NULL;
 }
 
 static void found(struct tsx_entry *e, struct tsx_found *out)
 {
-	if (e->kind != TSX_KIND_COMPLETED) {
+	if (!is_record(e)) {
 		out->tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
 		return;
 	}
@@ -118,7 +129,7 @@ static void found(struct tsx_entry *e, struct tsx_found *out)
 
 static _Atomic uint64_t *counter_of(struct shard *s, const struct tsx_entry *e)
 {
-	return e->kind == TSX_KIND_CLIENT   ? &s->counters.client
+	return is_client(e)                 ? &s->counters.client
 	       : e->kind == TSX_KIND_SERVER ? &s->counters.server
 					    : &s->counters.completed;
 }
@@ -240,11 +251,11 @@ static void free_completed(struct tsx_completed **v, unsigned n)
 	}
 }
 
-/* Record at may soon be taken out: it comes into the cache, and then the place in the index that it leads to. */
-static void look_ahead(const struct shard *s, unsigned at)
+/* What will soon be taken out comes into the cache, and then the place in the index that it leads to. */
+static void look_ahead(const struct shard *s, const struct tsx_waiting *w)
 {
-	const struct tsx_completed *far = tsx_waiting_at(&s->waiting, at + 2 * AHEAD);
-	const struct tsx_completed *near = tsx_waiting_at(&s->waiting, at + AHEAD);
+	const struct tsx_completed *far = tsx_waiting_at(w, 2 * AHEAD);
+	const struct tsx_completed *near = tsx_waiting_at(w, AHEAD);
 
 	if (far)
 		__builtin_prefetch(far);
@@ -252,27 +263,36 @@ static void look_ahead(const struct shard *s, unsigned at)
 		tsx_index_prefetch(&s->index, near->entry.hash);
 }
 
-static int64_t next_due(const struct shard *s)
+static int64_t due_of(const struct tsx_waiting *w)
 {
-	const struct tsx_completed *oldest = tsx_waiting_at(&s->waiting, 0);
+	const struct tsx_completed *oldest = tsx_waiting_at(w, 0);
 
-	return oldest ? oldest->due_us : 0;
+	return oldest ? oldest->due_us : INT64_MAX;
 }
 
-/* Takes out what is due (INT64_MAX: all), at most SWEEP_MAX; how many. */
+/* INT64_MAX: there is none. */
+static int64_t next_due(const struct shard *s)
+{
+	int64_t a = due_of(&s->answered), b = due_of(&s->ended);
+
+	return a < b ? a : b;
+}
+
+/* Takes out what is due (INT64_MAX - 1: all), at most SWEEP_MAX; how many. */
 static unsigned take_due(struct shard *s, int64_t now, struct tsx_completed **out)
 {
+	struct tsx_waiting *const queues[] = {&s->answered, &s->ended};
 	unsigned n = 0;
 
-	while (n < SWEEP_MAX) {
-		struct tsx_completed *c = tsx_waiting_at(&s->waiting, 0);
+	for (unsigned q = 0; q < RS_ARRAY_SIZE(queues); q++) {
+		while (n < SWEEP_MAX && due_of(queues[q]) <= now) {
+			struct tsx_completed *c = tsx_waiting_at(queues[q], 0);
 
-		if (!c || c->due_us > now)
-			break;
-		look_ahead(s, 0);
-		unlink_entry(s, &c->entry);
-		tsx_waiting_take(&s->waiting);
-		out[n++] = c;
+			look_ahead(s, queues[q]);
+			unlink_entry(s, &c->entry);
+			tsx_waiting_take(queues[q]);
+			out[n++] = c;
+		}
 	}
 	return n;
 }
@@ -288,11 +308,11 @@ static void sweep(struct rs_timer *t)
 		pthread_mutex_lock(&s->lock);
 		n = take_due(s, now, due);
 		next = next_due(s);
-		s->armed = next != 0;
+		s->armed_for = next;
 		pthread_mutex_unlock(&s->lock);
 		free_completed(due, n);
 	} while (n == SWEEP_MAX);
-	if (next)
+	if (next != INT64_MAX)
 		rs_timer_start(&s->timer, next - now);
 }
 
@@ -303,21 +323,32 @@ static void arm(struct rs_task *task)
 
 	pthread_mutex_lock(&s->lock);
 	due = next_due(s);
-	s->armed = due != 0;
+	s->armed_for = due;
+	s->arming = false;
 	pthread_mutex_unlock(&s->lock);
-	if (due)
+	if (due != INT64_MAX)
 		rs_timer_start(&s->timer, due - rs_now_us());
 }
 
-/* The queue has room, and the index. */
-static void queue_completed(struct shard *s, struct tsx_completed *c)
+static struct tsx_waiting *queue_of(struct shard *s, const struct tsx_completed *c)
 {
+	return is_client(&c->entry) ? &s->ended : &s->answered;
+}
+
+/* The index has room. false: the queue has none, and no memory. */
+static bool queue_completed(struct shard *s, struct tsx_completed *c)
+{
+	struct tsx_waiting *w = queue_of(s, c);
+
+	if (!tsx_waiting_reserve(w))
+		return false;
 	link_entry(s, &c->entry);
-	tsx_waiting_add(&s->waiting, c);
-	if (!s->armed) {
-		s->armed = true;
+	tsx_waiting_add(w, c);
+	if (c->due_us < s->armed_for && !s->arming) {
+		s->arming = true;
 		rs_push(&s->serializer, &s->arm);
 	}
+	return true;
 }
 
 bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t keep_us)
@@ -332,8 +363,7 @@ bool tsx_table_complete(struct sip_tsx *tsx, struct sip_tx_data *tx, int64_t kee
 	pthread_mutex_lock(&s->lock);
 	was = tsx->listed && unlink_entry(s, &tsx->entry);
 	tsx->listed = false;
-	if (was && tsx_waiting_reserve(&s->waiting)) {
-		queue_completed(s, c);
+	if (was && queue_completed(s, c)) {
 		kept = true;
 		/* What waits on the serializer already is answered from the record, too. */
 		answer = c->tx ? sip_tx_ref(c->tx) : NULL;
@@ -363,11 +393,9 @@ bool tsx_table_add_completed(const struct tsx_key *key, struct sip_tx_data *tx, 
 	c = tsx_completed_new(&entry, tx, keep_us);
 	if (c) {
 		pthread_mutex_lock(&s->lock);
-		added = !find(s, key, false) && tsx_index_reserve(&s->index) && tsx_waiting_reserve(&s->waiting);
-		if (added) {
-			queue_completed(s, c);
+		added = !find(s, key, false) && tsx_index_reserve(&s->index) && queue_completed(s, c);
+		if (added)
 			count(&s->counters.created, 1);
-		}
 		pthread_mutex_unlock(&s->lock);
 	}
 	if (added)
@@ -385,7 +413,7 @@ size_t tsx_table_completed_size(const struct tsx_key *key)
 
 	pthread_mutex_lock(&s->lock);
 	e = find(s, key, false);
-	if (e && e->kind == TSX_KIND_COMPLETED)
+	if (e && e->kind == TSX_KIND_ANSWERED)
 		size = tsx_completed_size(rs_container_of(e, struct tsx_completed, entry));
 	pthread_mutex_unlock(&s->lock);
 	return size;
@@ -403,6 +431,7 @@ static void shard_init(struct shard *s)
 	pthread_mutex_init(&s->lock, NULL);
 	rs_serializer_init(&s->serializer, "transaction.completed", stays);
 	rs_timer_init(&s->timer, "Timer J", &s->serializer, sweep, NULL, NULL);
+	s->armed_for = INT64_MAX;
 	s->arm.run = arm;
 	s->arm.name = "transaction.arm";
 }
@@ -411,7 +440,8 @@ static void free_shards(void)
 {
 	for (int i = 0; i < SHARDS; i++) {
 		tsx_index_stop(&shards[i].index);
-		tsx_waiting_stop(&shards[i].waiting);
+		tsx_waiting_stop(&shards[i].answered);
+		tsx_waiting_stop(&shards[i].ended);
 	}
 }
 
@@ -441,7 +471,7 @@ static struct sip_tsx *any_transaction(struct shard *s)
 	for (uint32_t i = 0; i < s->index.size && !tsx; i++) {
 		struct tsx_entry *e = s->index.places[i].entry;
 
-		if (e && e->kind != TSX_KIND_COMPLETED)
+		if (e && !is_record(e))
 			tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -463,7 +493,7 @@ static void empty_shard(struct shard *s)
 
 	do {
 		pthread_mutex_lock(&s->lock);
-		n = take_due(s, INT64_MAX, due);
+		n = take_due(s, INT64_MAX - 1, due);
 		pthread_mutex_unlock(&s->lock);
 		free_completed(due, n);
 	} while (n);
@@ -489,7 +519,7 @@ void tsx_table_stop(void)
 		empty_shard(s);
 		if (rs_call(&s->serializer, stop_timer, s, NULL, "transaction.stop", NULL))
 			stop_timer(s);
-		s->armed = false;
+		s->armed_for = INT64_MAX;
 	}
 	free_shards();
 }

@@ -18,7 +18,7 @@
 	X(REQUEST)                                                                                                     \
 	X(ACK) X(SEND_1XX) X(SEND_2XX) X(SEND_FINAL) X(RECV_1XX) X(RECV_2XX) X(RECV_FINAL) X(CANCEL)                   \
 		X(TRANSPORT_ERROR) X(TERMINATE) X(TIMER_A) X(TIMER_B) X(TIMER_D) X(TIMER_E) X(TIMER_F) X(TIMER_G)      \
-			X(TIMER_H) X(TIMER_I) X(TIMER_K) X(TIMER_L) X(TIMER_M) X(TIMER_TRYING) X(TIMER_CANCEL)         \
+			X(TIMER_H) X(TIMER_I) X(TIMER_L) X(TIMER_M) X(TIMER_TRYING) X(TIMER_CANCEL)         \
 				X(TIMER_DEADLINE)
 /* clang-format on */
 enum tsx_event {
@@ -53,7 +53,8 @@ extern const struct tsx_machine tsx_invite_client, tsx_non_invite_client, tsx_in
 
 /* ---- the table's entries ---- */
 
-enum tsx_kind { TSX_KIND_SERVER, TSX_KIND_CLIENT, TSX_KIND_COMPLETED };
+/* The last two are records of transactions without INVITE that are completed: see completed.h. */
+enum tsx_kind { TSX_KIND_SERVER, TSX_KIND_CLIENT, TSX_KIND_ANSWERED, TSX_KIND_ENDED };
 
 struct tsx_entry {
 	uint64_t hash;
@@ -170,7 +171,7 @@ bool tsx_key_is_3261(const struct sip_msg *request, bool *cookie_only);
 
 struct tsx_found {
 	struct sip_tsx *tsx;        /* referenced; or NULL */
-	bool completed;             /* an answered one was found */
+	bool completed;             /* an answered one was found, or a client's that has its answer */
 	struct sip_tx_data *answer; /* its answer, referenced; may be NULL */
 };
 int tsx_table_start(void); /* 0 or ENOMEM */

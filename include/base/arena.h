@@ -29,6 +29,26 @@ RS_API void rs_arena_reset(struct rs_arena *a);
 RS_API void *rs_arena_alloc(struct rs_arena *a, size_t size);
 /* The same, cleared. */
 RS_API void *rs_arena_zalloc(struct rs_arena *a, size_t size);
+/*
+ * For the owner, before anybody else may allocate: all that is left of the first block, aligned, from the result up to
+ * *end. What is allocated meanwhile comes from malloc. rs_arena_give_rest gives back what lies from at on.
+ */
+static inline char *rs_arena_take_rest(struct rs_arena *a, char **end)
+{
+	size_t off = atomic_load_explicit(&a->off, memory_order_relaxed), pad;
+
+	if (!a->cap)
+		return *end = NULL;
+	pad = (size_t) - ((uintptr_t)a->base + off) & (_Alignof(max_align_t) - 1);
+	atomic_store_explicit(&a->off, a->cap, memory_order_relaxed);
+	*end = a->base + a->cap;
+	return pad < a->cap - off ? a->base + off + pad : *end;
+}
+static inline void rs_arena_give_rest(struct rs_arena *a, const char *at)
+{
+	if (at)
+		atomic_store_explicit(&a->off, (size_t)(at - a->base), memory_order_relaxed);
+}
 /* A copy of s with a NUL behind it (not counted in len); p is NULL without memory. */
 RS_API struct rs_str rs_arena_str(struct rs_arena *a, struct rs_str s);
 

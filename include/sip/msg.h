@@ -53,6 +53,8 @@ RS_API struct rs_str sip_method_name(enum sip_method m);
 /* One header line of the index. */
 struct sip_hdr {
 	enum sip_hdr_id id;  /* SIP_HDR_OTHER for a name that the table does not know */
+	uint16_t next;       /* index + 1 of the next line of that header, 0: none, or SIP_HDR_OTHER */
+	bool folded;         /* a CR or LF may stand inside the line */
 	struct rs_str name;  /* as written */
 	struct rs_str value; /* as written, trimmed; a folded value still contains its line breaks */
 	struct rs_str line;  /* the whole line(s), CRLF included: what forwarding copies */
@@ -154,6 +156,15 @@ struct sip_msg_class {
 };
 RS_API struct sip_msg_class sip_msg_classify(struct rs_str bytes);
 
+/* The first line of a known header, and the one after h; or NULL. */
+static inline const struct sip_hdr *sip_msg_first(const struct sip_msg *msg, enum sip_hdr_id id)
+{
+	return msg->first[id] ? &msg->hdrs[msg->first[id] - 1] : NULL;
+}
+static inline const struct sip_hdr *sip_msg_next(const struct sip_msg *msg, const struct sip_hdr *h)
+{
+	return h->next ? &msg->hdrs[h->next - 1] : NULL;
+}
 /* The nth line (from 0) of a known header, or NULL. */
 RS_API const struct sip_hdr *sip_msg_hdr(const struct sip_msg *msg, enum sip_hdr_id id, unsigned n);
 /* The nth line of any header by full or compact name, any case. */

@@ -70,89 +70,84 @@ int sip_hex(char c)
 
 bool sip_all(struct rs_str s, unsigned class, bool escapes)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (escapes && s.p[i] == '%') {
-			if (s.len - i < 3 || !is_class(s.p[i + 1], C_HEX) || !is_class(s.p[i + 2], C_HEX))
-				return false;
-			i += 2;
-		} else if (!is_class(s.p[i], class)) {
-			return false;
-		}
-	}
-	return true;
+	struct sip_cur c = cur_of(s);
+
+	return (escapes ? cur_escaped(&c, class) : (cur_span(&c, class), true)) && cur_end(&c);
 }
 
-bool sip_is(struct rs_str a, const char *lower, size_t len)
+bool cur_escaped(struct sip_cur *c, unsigned class)
 {
-	if (a.len != len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (to_lower(a.p[i]) != (unsigned char)lower[i])
+	for (;;) {
+		c->p = sip_span(c->p, c->end, c->safe, class);
+		if (!cur_at(c, '%'))
+			return true;
+		if (c->end - c->p < 3 || !is_class(c->p[1], C_HEX) || !is_class(c->p[2], C_HEX))
 			return false;
+		c->p += 3;
 	}
-	return true;
 }
 
 bool cur_quoted(struct sip_cur *c, struct rs_str *out)
 {
 	const char *start = c->p + 1;
 
-	for (const char *p = start; p < c->end; p++) {
-		unsigned char x = (unsigned char)*p;
-
-		if (x == '"') {
+	for (const char *p = start;; p++) {
+		p = sip_find_quote(p, c->end, c->safe);
+		if (p == c->end)
+			return false;
+		if (*p == '"') {
 			*out = rs_str_n(start, (size_t)(p - start));
 			c->p = p + 1;
 			return true;
 		}
-		if (x == '\\') {
+		if (*p == '\\') {
 			if (++p == c->end || *p == '\r' || *p == '\n')
 				return false;
-		} else if ((x < ' ' && !is_lws(*p)) || x == 0x7f) {
+		} else if (!is_lws(*p)) {
 			return false;
 		}
 	}
-	return false;
 }
 
 int cur_number(struct sip_cur *c, uint64_t max, uint64_t *out)
 {
-	const char *start = c->p;
+	const char *p = c->p;
 	bool over = false;
 	uint64_t v = 0;
 
-	for (; c->p < c->end && is_class(*c->p, C_DIGIT); c->p++) {
+	for (; p < c->end && is_class(*p, C_DIGIT); p++) {
 		if (!over)
-			v = v * 10 + (unsigned)(*c->p - '0');
+			v = v * 10 + (unsigned)(*p - '0');
 		over = over || v > max;
 	}
-	if (c->p == start)
+	if (p == c->p)
 		return 0;
+	c->p = p;
 	*out = over ? max : v;
 	return over ? 2 : 1;
 }
 
 const char *sip_value_end(const char *p, const char *end)
 {
-	struct sip_cur c = {p, end};
+	struct sip_cur c = cur_between(p, end);
 	bool angle = false;
 	struct rs_str q;
 
-	while (c.p < end) {
-		char x = *c.p;
-
-		if (x == '"' && !angle) {
+	for (;;) {
+		c.p = sip_skip_plain(c.p, end, end);
+		if (c.p == end)
+			return end;
+		if (*c.p == '"' && !angle) {
 			if (!cur_quoted(&c, &q))
 				return end;
 			continue;
 		}
-		if (x == '<')
+		if (*c.p == '<')
 			angle = true;
-		else if (x == '>')
+		else if (*c.p == '>')
 			angle = false;
-		else if (x == ',' && !angle)
-			break;
+		else if (*c.p == ',' && !angle)
+			return c.p;
 		c.p++;
 	}
-	return c.p;
 }

@@ -6,32 +6,10 @@
 #define SIP_MESSAGE_CHARS_H
 
 #include "base/str.h"
+#include "sip/message/scan.h"
 
-enum {
-	C_DIGIT = 1 << 0,
-	C_HEX = 1 << 1,
-	C_ALPHA = 1 << 2,
-	C_TOKEN = 1 << 3,
-	C_WORD = 1 << 4, /* of a Call-ID */
-	C_USER = 1 << 5, /* of a user part, escapes apart */
-	C_PASSWORD = 1 << 6,
-	C_PARAM = 1 << 7,  /* of a URI parameter */
-	C_HEADER = 1 << 8, /* of a URI header */
-	C_URIC = 1 << 9,   /* of any other URI */
-	C_HOST = 1 << 10,  /* of a host name; the underscore, which names inside companies have, too */
-	C_VALUE = 1 << 11, /* of a header parameter's value: token, host, IPv6 address, and what base64 brings along */
-	C_LWS = 1 << 12,   /* blank, tab, CR, LF: in a value CR and LF are always part of a fold */
-	C_SCHEME = 1 << 13,
-	C_RESERVED = 1 << 14, /* escaped and plain differ (RFC 2396 section 2.2) */
-};
-
-extern const uint16_t sip_chars[256];
 extern const unsigned char sip_lower[256];
 
-static inline bool is_class(char c, unsigned class)
-{
-	return (sip_chars[(unsigned char)c] & class) != 0;
-}
 static inline bool is_lws(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -43,21 +21,75 @@ static inline unsigned char to_lower(char c)
 
 /* 0-15, or -1. */
 int sip_hex(char c);
-/* Whether s consists of characters of class and, where escapes is set, of %HH. */
+/* Whether s consists of characters of a class of SIP_WIDE_CLASSES and, where escapes is set, of %HH. */
 bool sip_all(struct rs_str s, unsigned class, bool escapes);
-/* Equal without ASCII case; b is lower case already. */
-bool sip_is(struct rs_str a, const char *lower, size_t len);
+/*
+ * Whether x and y, loaded from a text and from one in lower case of the table's kind (letters, digits, "-./:"), are
+ * equal without ASCII case: only letters have the bit 0x40, and only they may differ, in the bit 0x20.
+ */
+static inline bool sip_same_word(uint64_t x, uint64_t y)
+{
+	return ((x ^ y) & ~((y & 0x4040404040404040u) >> 1)) == 0;
+}
+
+static inline uint64_t sip_load8(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+static inline uint64_t sip_load4(const char *p)
+{
+	uint32_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+static inline uint64_t sip_load2(const char *p)
+{
+	uint16_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return x;
+}
+
+/* a equals lower (of the kind said above), without ASCII case; len is a constant of 2 to 16. */
+static inline bool sip_is(struct rs_str a, const char *lower, size_t len)
+{
+	if (a.len != len)
+		return false;
+	/* Two loads that overlap. */
+	if (len >= 8)
+		return sip_same_word(sip_load8(a.p), sip_load8(lower)) &&
+		       sip_same_word(sip_load8(a.p + len - 8), sip_load8(lower + len - 8));
+	if (len >= 4)
+		return sip_same_word(sip_load4(a.p) | sip_load4(a.p + len - 4) << 32,
+				     sip_load4(lower) | sip_load4(lower + len - 4) << 32);
+	return sip_same_word(sip_load2(a.p) | sip_load2(a.p + len - 2) << 16,
+			     sip_load2(lower) | sip_load2(lower + len - 2) << 16);
+}
 #define SIP_IS(a, lit) sip_is((a), (lit), sizeof(lit) - 1)
 
 struct sip_cur {
 	const char *p, *end;
+	const char *safe; /* bytes up to here may be read, past end too (sip/message/scan.h) */
 };
 
+static inline struct sip_cur cur_between(const char *p, const char *end)
+{
+	return (struct sip_cur){p, end, end};
+}
 static inline struct sip_cur cur_of(struct rs_str s)
 {
 	const char *p = s.p ? s.p : "";
 
-	return (struct sip_cur){p, p + s.len};
+	return cur_between(p, p + s.len);
+}
+/* Over s, which is part of what the cursor stands on. */
+static inline struct sip_cur cur_in(const struct sip_cur *c, struct rs_str s)
+{
+	return (struct sip_cur){s.p, s.p + s.len, c->safe};
 }
 
 static inline bool cur_end(const struct sip_cur *c)
@@ -71,17 +103,26 @@ static inline bool cur_at(const struct sip_cur *c, char x)
 
 static inline void cur_lws(struct sip_cur *c)
 {
-	while (c->p < c->end && is_lws(*c->p))
+	while (c->p < c->end && (unsigned char)*c->p <= ' ' && is_lws(*c->p))
 		c->p++;
 }
 
-/* The longest run of a class; may be empty. */
+/* What is_lws tells, cut from both ends. */
+static inline struct rs_str sip_trim(const char *p, const char *end)
+{
+	while (p < end && (unsigned char)*p <= ' ' && is_lws(*p))
+		p++;
+	while (p < end && (unsigned char)end[-1] <= ' ' && is_lws(end[-1]))
+		end--;
+	return rs_str_n(p, (size_t)(end - p));
+}
+
+/* The longest run of a class of SIP_WIDE_CLASSES; may be empty. */
 static inline struct rs_str cur_span(struct sip_cur *c, unsigned class)
 {
 	const char *start = c->p;
 
-	while (c->p < c->end && is_class(*c->p, class))
-		c->p++;
+	c->p = sip_span(start, c->end, c->safe, class);
 	return rs_str_n(start, (size_t)(c->p - start));
 }
 
@@ -93,6 +134,8 @@ static inline bool cur_take(struct sip_cur *c, char x)
 	return true;
 }
 
+/* The longest run of a class of SIP_WIDE_CLASSES and of %HH. False: a '%' without its digits. */
+bool cur_escaped(struct sip_cur *c, unsigned class);
 /*
  * A quoted string; the cursor stands on its opening quote. *out is what stands between the quotes. False: no end, or
  * a control character that is not escaped.

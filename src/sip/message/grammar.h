@@ -2,8 +2,9 @@
 #ifndef SIP_MESSAGE_GRAMMAR_H
 #define SIP_MESSAGE_GRAMMAR_H
 
-#include "sip/hdr.h"
+#include "sip/msg.h"
 #include "sip/message/chars.h"
+#include "sip/message/store.h"
 
 /* A host (IPv6 in brackets) at the cursor. *port becomes 0. 0 or -1. */
 int sip_cur_hostport(struct sip_cur *c, struct rs_str *host, uint16_t *port);
@@ -12,8 +13,39 @@ int sip_cur_port(struct sip_cur *c, uint16_t *port);
 
 /* One ";name[=value]" at the cursor with the blanks around it. 1: *out; 0: no ';' stands here; -1: bad. */
 int sip_cur_param(struct sip_cur *c, struct sip_param *out);
-/* All of them, the array in arena. 0, or -1: bad, too many, or no memory. */
-int sip_cur_params(struct sip_cur *c, struct rs_arena *arena, struct sip_params *out);
+/* All of them, the array in store. 0, or -1: bad, too many, or no memory. */
+int sip_cur_params(struct sip_cur *c, struct sip_store *store, struct sip_params *out);
+
+/* Parameters while their number is not known: at the store's place as long as it has room, then in spare. */
+struct sip_param_list {
+	struct sip_store *store;
+	struct sip_param *v;
+	uint32_t n, cap;
+	struct sip_param *spare; /* SIP_MAX_PARAMS + 1 */
+};
+static inline void sip_param_list_start(struct sip_param_list *l, struct sip_store *store, struct sip_param *spare)
+{
+	l->store = store;
+	l->v = (struct sip_param *)(void *)store->at;
+	l->n = 0;
+	l->cap = (uint32_t)((size_t)(store->end - store->at) / sizeof(*l->v));
+	l->spare = spare;
+}
+/* The slot for the next one, at most SIP_MAX_PARAMS + 1 of them. It counts once n is raised. */
+static inline struct sip_param *sip_param_list_slot(struct sip_param_list *l)
+{
+	if (l->n == l->cap && l->v != l->spare) {
+		if (l->n)
+			memcpy(l->spare, l->v, l->n * sizeof(*l->v));
+		l->v = l->spare;
+	}
+	return &l->v[l->n];
+}
+/* The array, now owned by the arena; NULL: no memory. */
+const struct sip_param *sip_param_list_keep(struct sip_param_list *l);
+
+/* sip_uri_parse for a text inside of a larger one: bytes up to safe may be read. */
+int sip_uri_parse_in(struct rs_str text, const char *safe, struct sip_uri *u);
 
 /* A name-addr or addr-spec cut into its pieces, none of them looked into. */
 struct sip_name_addr_cut {
@@ -27,20 +59,24 @@ int sip_cur_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *ou
 struct rs_str sip_tag_scan(struct rs_str value);
 /* Reads the top Via as far as it goes: 0 when a response could be routed by it. Its params are left empty. */
 int sip_via_scan(struct rs_str value, struct sip_via *out);
-/* Sets the fields of v that p names: branch, received, maddr, rport. -1: a bad or repeated one. */
-int sip_via_note_param(struct sip_via *v, const struct sip_param *p);
 /* num LWS Method with nothing else. 0 or -1. */
 int sip_cseq_scan(struct rs_str value, uint32_t *num, struct rs_str *method);
 /* Whether s can be a Call-ID. */
 bool sip_call_id_ok(struct rs_str s);
 
 /* The parser of one value of a shape: out is the struct of that shape. 0 or -1. */
-typedef int sip_shape_parse(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out);
+typedef int sip_shape_parse(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out);
 sip_shape_parse sip_parse_text, sip_parse_number, sip_parse_cseq, sip_parse_via, sip_parse_name_addr, sip_parse_token,
 	sip_parse_auth, sip_parse_auth_params, sip_parse_uri_params, sip_parse_date, sip_parse_warning,
 	sip_parse_timestamp, sip_parse_call_id;
 
-/* value without folds, copied to the arena only when it has some; p NULL: no memory. */
-struct rs_str sip_unfold(struct rs_arena *arena, struct rs_str value);
+/*
+ * Types a header while the message is its maker's alone: what sip_msg_values would, without what guards against
+ * other threads. id stands in it.
+ */
+const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_id id);
+
+/* value without folds, copied to store only when it has some; p NULL: no memory. */
+struct rs_str sip_unfold(struct sip_store *store, struct rs_str value);
 
 #endif

@@ -3,16 +3,16 @@
 #include "sip/message/limits.h"
 
 /* One name=value of a comma-separated list. */
-static int auth_param(struct sip_cur *c, struct sip_param *out)
+static inline int auth_param(struct sip_cur *c, struct sip_param *out)
 {
 	cur_lws(c);
-	*out = (struct sip_param){.name = cur_span(c, C_TOKEN)};
+	out->name = cur_span(c, C_TOKEN);
 	cur_lws(c);
 	if (!out->name.len || !cur_take(c, '='))
 		return -1;
 	cur_lws(c);
-	if (cur_at(c, '"')) {
-		out->quoted = true;
+	out->quoted = cur_at(c, '"');
+	if (out->quoted) {
 		if (!cur_quoted(c, &out->value))
 			return -1;
 	} else {
@@ -24,52 +24,53 @@ static int auth_param(struct sip_cur *c, struct sip_param *out)
 	return 0;
 }
 
-static int auth_params(struct sip_cur *c, struct rs_arena *arena, struct sip_auth *v)
+static int auth_params(struct sip_cur *at, struct sip_store *store, struct sip_auth *v)
 {
-	struct sip_param found[SIP_MAX_PARAMS];
-	struct sip_param *copy;
-	uint32_t n = 0;
+	struct sip_param spare[SIP_MAX_PARAMS + 1];
+	struct sip_param_list list;
+	struct sip_cur c = *at;
 
+	sip_param_list_start(&list, store, spare);
 	do {
-		if (n == sip_limits.params || auth_param(c, &found[n]))
+		if (list.n == sip_limits.params || auth_param(&c, sip_param_list_slot(&list)))
 			return -1;
-		n++;
-	} while (cur_take(c, ','));
-	if (!cur_end(c))
+		list.n++;
+	} while (cur_take(&c, ','));
+	*at = c;
+	if (!cur_end(&c))
 		return -1;
-	copy = rs_arena_alloc(arena, n * sizeof(*copy));
-	if (!copy)
+	v->v = sip_param_list_keep(&list);
+	if (!v->v)
 		return -1;
-	memcpy(copy, found, n * sizeof(*copy));
-	v->v = copy;
-	v->n = n;
+	v->n = list.n;
 	return 0;
 }
 
-int sip_parse_auth(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_auth(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_auth *v = out;
 
 	(void)id;
-	*v = (struct sip_auth){0};
+	v->v = NULL;
+	v->n = 0;
 	cur_lws(c);
 	v->scheme = cur_span(c, C_TOKEN);
 	if (!v->scheme.len || (!cur_end(c) && !is_lws(*c->p)))
 		return -1;
-	if (auth_params(c, arena, v) == 0)
+	if (auth_params(c, store, v) == 0)
 		return 0;
 	/* A scheme that is not ours may be written as it likes. */
 	c->p = c->end;
 	return SIP_IS(v->scheme, "digest") ? -1 : 0;
 }
 
-int sip_parse_auth_params(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_auth_params(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_auth *v = out;
 
 	(void)id;
 	*v = (struct sip_auth){0};
-	return auth_params(c, arena, v);
+	return auth_params(c, store, v);
 }
 
 const struct sip_param *sip_auth_get(const struct sip_auth *a, struct rs_str name)

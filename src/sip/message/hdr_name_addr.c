@@ -1,11 +1,12 @@
 /* name-addr and addr-spec with parameters (RFC 3261 section 20.10 and 25.1). */
 #include "sip/message/grammar.h"
 
-int sip_cur_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
+static inline int cut_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
 {
 	const char *start, *close;
 
-	*out = (struct sip_name_addr_cut){0};
+	out->display = RS_STR_NULL;
+	out->quoted = out->brackets = false;
 	cur_lws(c);
 	start = c->p;
 	if (cur_at(c, '"')) {
@@ -15,25 +16,31 @@ int sip_cur_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *ou
 		cur_lws(c);
 		if (!cur_at(c, '<'))
 			return -1;
-	} else {
-		while (c->p < c->end && *c->p != '<' && *c->p != ';' && *c->p != '"' && !(list && *c->p == ','))
-			c->p++;
+	} else if (!cur_at(c, '<')) {
+		for (;; c->p++) {
+			c->p = sip_skip_plain(c->p, c->end, c->safe);
+			if (cur_end(c) || *c->p == '<' || *c->p == ';' || *c->p == '"' || (list && *c->p == ','))
+				break;
+		}
 		if (!cur_at(c, '<')) {
-			out->uri = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
+			out->uri = sip_trim(start, c->p);
 			return cur_at(c, '"') || out->uri.len == 0 ? -1 : 0;
 		}
-		out->display = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
-		if (out->display.len == 0)
-			out->display = RS_STR_NULL;
+		out->display = sip_trim(start, c->p);
 	}
 	c->p++;
-	close = memchr(c->p, '>', (size_t)(c->end - c->p));
-	if (!close)
+	close = sip_find(c->p, c->end, c->safe, '>');
+	if (close == c->end)
 		return -1;
 	out->brackets = true;
 	out->uri = rs_str_n(c->p, (size_t)(close - c->p));
 	c->p = close + 1;
 	return 0;
+}
+
+int sip_cur_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
+{
+	return cut_name_addr(c, list, out);
 }
 
 struct rs_str sip_tag_scan(struct rs_str value)
@@ -63,7 +70,7 @@ static bool display_ok(struct rs_str s)
 
 static int note_tag(struct sip_name_addr *v)
 {
-	for (uint32_t i = 0; i < v->params.n; i++) {
+	for (uint32_t i = 0, n = v->params.n; i < n; i++) {
 		const struct sip_param *p = &v->params.v[i];
 
 		if (!SIP_IS(p->name, "tag"))
@@ -76,14 +83,15 @@ static int note_tag(struct sip_name_addr *v)
 	return 0;
 }
 
-static int parse(struct sip_cur *c, bool list, struct rs_arena *arena, struct sip_name_addr *v)
+static int parse(struct sip_cur *at, bool list, struct sip_store *store, struct sip_name_addr *v)
 {
 	struct sip_name_addr_cut cut;
+	struct sip_cur c = *at;
 	const char *start;
 
-	cur_lws(c);
-	start = c->p;
-	if (sip_cur_name_addr(c, list, &cut) || (!cut.quoted && !display_ok(cut.display)))
+	cur_lws(&c);
+	start = c.p;
+	if (cut_name_addr(&c, list, &cut) || (!cut.quoted && !display_ok(cut.display)))
 		return -1;
 	v->display = cut.display;
 	v->tag = RS_STR_NULL;
@@ -92,13 +100,14 @@ static int parse(struct sip_cur *c, bool list, struct rs_arena *arena, struct si
 	/* Without brackets nobody can tell whose the rest would be. */
 	if (!cut.brackets && (rs_str_chr(cut.uri, '?') || rs_str_chr(cut.uri, ',')))
 		return -1;
-	if (sip_uri_parse(cut.uri, &v->uri) || sip_cur_params(c, arena, &v->params) || note_tag(v))
+	if (sip_uri_parse_in(cut.uri, c.safe, &v->uri) || sip_cur_params(&c, store, &v->params) || note_tag(v))
 		return -1;
-	v->text = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
+	v->text = sip_trim(start, c.p);
+	*at = c;
 	return 0;
 }
 
-int sip_parse_name_addr(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_name_addr(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_name_addr *v = out;
 
@@ -107,15 +116,15 @@ int sip_parse_name_addr(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *
 		c->p++;
 		return 0;
 	}
-	return parse(c, (sip_hdr_flags(id) & SIP_HDR_LIST) != 0, arena, v);
+	return parse(c, (sip_hdr_flags(id) & SIP_HDR_LIST) != 0, store, v);
 }
 
-int sip_parse_uri_params(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_uri_params(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_name_addr *v = out;
 
 	(void)id;
-	if (parse(c, true, arena, v))
+	if (parse(c, true, store, v))
 		return -1;
 	return v->brackets && !v->display.p ? 0 : -1;
 }

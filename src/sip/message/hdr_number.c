@@ -25,7 +25,7 @@ static int skip_comment(struct sip_cur *c)
 	return -1;
 }
 
-int sip_parse_number(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_number(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_number *v = out;
 	uint64_t value;
@@ -39,7 +39,7 @@ int sip_parse_number(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *are
 	v->value = (uint32_t)value;
 	v->overflow = rc == 2;
 	if (id == SIP_HDR_RETRY_AFTER || id == SIP_HDR_SESSION_EXPIRES || id == SIP_HDR_MIN_SE)
-		return skip_comment(c) || sip_cur_params(c, arena, &v->params) ? -1 : 0;
+		return skip_comment(c) || sip_cur_params(c, store, &v->params) ? -1 : 0;
 	return 0;
 }
 
@@ -70,11 +70,11 @@ int sip_cseq_scan(struct rs_str value, uint32_t *num, struct rs_str *method)
 	return cur_end(&c) ? 0 : -1;
 }
 
-int sip_parse_cseq(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_cseq(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_cseq *v = out;
 
-	(void)arena;
+	(void)store;
 	*v = (struct sip_cseq){0};
 	if (number32(c, &v->num) || (id == SIP_HDR_RACK && number32(c, &v->num2)))
 		return -1;
@@ -108,13 +108,13 @@ static int cur_fixed(struct sip_cur *c, int digits, int *out)
 }
 
 /* rfc1123-date, always in GMT (RFC 3261 section 20.17). */
-int sip_parse_date(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_date(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_date *v = out;
 	struct tm tm = {0};
 
 	(void)id;
-	(void)arena;
+	(void)store;
 	cur_lws(c);
 	if (cur_name3(c, "sunmontuewedthufrisat", 7) < 0 || !cur_take(c, ',') || !cur_take(c, ' '))
 		return -1;
@@ -135,14 +135,14 @@ int sip_parse_date(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena
 	return 0;
 }
 
-int sip_parse_warning(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_warning(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_warning *v = out;
 	const char *start;
 	int code;
 
 	(void)id;
-	(void)arena;
+	(void)store;
 	cur_lws(c);
 	if (cur_fixed(c, 3, &code) || !cur_take(c, ' '))
 		return -1;
@@ -170,12 +170,12 @@ static int cur_seconds(struct sip_cur *c, uint64_t *us)
 	return 0;
 }
 
-int sip_parse_timestamp(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_timestamp(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_timestamp *v = out;
 
 	(void)id;
-	(void)arena;
+	(void)store;
 	*v = (struct sip_timestamp){0};
 	cur_lws(c);
 	if (cur_seconds(c, &v->us))

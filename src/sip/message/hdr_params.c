@@ -2,13 +2,15 @@
 #include "sip/message/grammar.h"
 #include "sip/message/limits.h"
 
-int sip_cur_param(struct sip_cur *c, struct sip_param *out)
+static inline int read_param(struct sip_cur *c, struct sip_param *out)
 {
 	cur_lws(c);
 	if (!cur_take(c, ';'))
 		return 0;
 	cur_lws(c);
-	*out = (struct sip_param){.name = cur_span(c, C_TOKEN)};
+	out->name = cur_span(c, C_TOKEN);
+	out->value = RS_STR_NULL;
+	out->quoted = false;
 	if (out->name.len == 0)
 		return -1;
 	cur_lws(c);
@@ -24,36 +26,58 @@ int sip_cur_param(struct sip_cur *c, struct sip_param *out)
 		if (out->value.len == 0)
 			return -1;
 	}
-	cur_lws(c);
 	return 1;
 }
 
-int sip_cur_params(struct sip_cur *c, struct rs_arena *arena, struct sip_params *out)
+int sip_cur_param(struct sip_cur *c, struct sip_param *out)
 {
-	struct sip_param found[SIP_MAX_PARAMS + 1];
+	int rc = read_param(c, out);
+
+	cur_lws(c);
+	return rc;
+}
+
+const struct sip_param *sip_param_list_keep(struct sip_param_list *l)
+{
+	size_t size = l->n * sizeof(*l->v);
 	struct sip_param *copy;
+
+	if (l->v != l->spare) {
+		sip_store_taken(l->store, size);
+		return l->v;
+	}
+	copy = sip_store_alloc(l->store, size);
+	return copy ? memcpy(copy, l->v, size) : NULL;
+}
+
+int sip_cur_params(struct sip_cur *at, struct sip_store *store, struct sip_params *out)
+{
+	struct sip_param spare[SIP_MAX_PARAMS + 1];
+	struct sip_param_list list;
+	struct sip_cur c = *at;
 	const char *start;
-	uint32_t n = 0;
 	int rc;
 
-	*out = (struct sip_params){0};
-	cur_lws(c);
-	start = c->p;
-	if (!cur_at(c, ';'))
-		return 0;
-	while ((rc = sip_cur_param(c, &found[n])) > 0) {
-		if (n++ == sip_limits.params)
+	out->v = NULL;
+	out->n = 0;
+	out->text = RS_STR_NULL;
+	cur_lws(&c);
+	start = c.p;
+	if (cur_at(&c, ';')) {
+		sip_param_list_start(&list, store, spare);
+		while ((rc = read_param(&c, sip_param_list_slot(&list))) > 0) {
+			if (list.n++ == sip_limits.params)
+				return -1;
+		}
+		if (rc < 0)
 			return -1;
+		out->v = sip_param_list_keep(&list);
+		if (!out->v)
+			return -1;
+		out->n = list.n;
+		out->text = sip_trim(start, c.p);
 	}
-	if (rc < 0)
-		return -1;
-	copy = rs_arena_alloc(arena, n * sizeof(*copy));
-	if (!copy)
-		return -1;
-	memcpy(copy, found, n * sizeof(*copy));
-	out->v = copy;
-	out->n = n;
-	out->text = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
+	*at = c;
 	return 0;
 }
 
@@ -83,14 +107,14 @@ int sip_unquote(struct rs_str quoted_text, char *buf, size_t size)
 	return (int)n;
 }
 
-struct rs_str sip_unfold(struct rs_arena *arena, struct rs_str value)
+struct rs_str sip_unfold(struct sip_store *store, struct rs_str value)
 {
 	char *copy;
 	size_t n = 0;
 
-	if (!rs_str_chr(value, '\n') && !rs_str_chr(value, '\r'))
+	if (!value.len || sip_find_eol(value.p, value.p + value.len) == value.p + value.len)
 		return value;
-	copy = rs_arena_alloc(arena, value.len);
+	copy = sip_store_alloc(store, value.len);
 	if (!copy)
 		return RS_STR_NULL;
 	for (size_t i = 0; i < value.len; i++) {

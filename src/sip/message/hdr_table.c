@@ -19,54 +19,43 @@ static const struct row rows[SIP_HDR_N] = {[SIP_HDR_OTHER] = {RS_STR_INIT(""), R
 #undef ROW
 };
 
+/* What names are compared by: their first and their last bytes, which overlap in short ones. */
+struct key {
+	uint64_t head, tail;
+};
+
 #define SLOTS 1024 /* sparse enough that a multiplier without collisions is found in a few tries */
 
 static uint8_t slots[SLOTS];
 static uint8_t compact_ids[26];
-static uint32_t multiplier;
+static struct key keys[SIP_HDR_N];
+static uint64_t multiplier;
 
-/* Letters without case; other bytes may fall together, which the comparison sorts out. */
-static uint32_t caseless(char c)
+/* Of a name of two characters at least. */
+static inline struct key key_of(struct rs_str s)
 {
-	return (unsigned char)c | 0x20u;
+	const char *p = s.p, *end = p + s.len;
+
+	if (s.len >= 8)
+		return (struct key){sip_load8(p), sip_load8(end - 8)};
+	if (s.len >= 4)
+		return (struct key){sip_load4(p), sip_load4(end - 4)};
+	return (struct key){sip_load2(p), sip_load2(end - 2)};
 }
 
-static uint32_t slot_of(struct rs_str s, uint32_t mul)
+/* Of letters without case; other bytes may fall together, which the comparison sorts out. */
+static inline uint32_t slot_of(struct key key, size_t len, uint64_t mul)
 {
-	const char *p = s.p;
-	uint32_t h =
-		(uint32_t)s.len | caseless(p[0]) << 8 | caseless(p[s.len - 1]) << 16 | caseless(p[s.len / 2]) << 24;
+	uint64_t caseless = 0x2020202020202020u, h = (key.head | caseless) + 31 * (key.tail | caseless) + len;
 
-	h ^= caseless(p[s.len / 4]) << 5 ^ caseless(p[s.len * 3 / 4]) << 13;
-	return (h * mul) >> 22;
+	return (uint32_t)(((h ^ h >> 32) * mul) >> 54);
 }
 
-/* Names are written as in the table nearly always; eight bytes at a time, the last ones overlapping. */
-static bool same_bytes(const char *a, const char *b, size_t n)
-{
-	uint64_t x, y;
-
-	if (n < sizeof(x)) {
-		while (n && a[n - 1] == b[n - 1])
-			n--;
-		return n == 0;
-	}
-	for (size_t i = 0; i + sizeof(x) < n; i += sizeof(x)) {
-		memcpy(&x, a + i, sizeof(x));
-		memcpy(&y, b + i, sizeof(y));
-		if (x != y)
-			return false;
-	}
-	memcpy(&x, a + n - sizeof(x), sizeof(x));
-	memcpy(&y, b + n - sizeof(y), sizeof(y));
-	return x == y;
-}
-
-static bool try_multiplier(uint32_t mul)
+static bool try_multiplier(uint64_t mul)
 {
 	memset(slots, 0, sizeof(slots));
 	for (unsigned id = 1; id < SIP_HDR_N; id++) {
-		uint32_t slot = slot_of(rows[id].name, mul);
+		uint32_t slot = slot_of(keys[id], rows[id].name.len, mul);
 
 		if (slots[slot])
 			return false;
@@ -78,27 +67,27 @@ static bool try_multiplier(uint32_t mul)
 /* Runs before main, so that no reader needs a check or a lock. */
 __attribute__((constructor)) static void build(void)
 {
-	uint32_t mul = 0x9e3779b1u;
+	uint64_t mul = 0x9e3779b97f4a7c15u;
 
+	for (unsigned id = 1; id < SIP_HDR_N; id++) {
+		keys[id] = key_of(rows[id].name);
+		if (rows[id].compact.len)
+			compact_ids[rows[id].compact.p[0] - 'a'] = (uint8_t)id;
+	}
 	for (unsigned tries = 0; !try_multiplier(mul); tries++) {
 		/* Two names alike in all that slot_of looks at: the table was changed and slot_of must be, too. */
 		if (tries == 1000000)
 			abort();
-		mul = mul * 1664525u + 1013904223u;
-		mul |= 1;
+		mul = mul * 6364136223846793005u + 1442695040888963407u;
 	}
 	multiplier = mul;
-	for (unsigned id = 1; id < SIP_HDR_N; id++) {
-		if (rows[id].compact.len)
-			compact_ids[rows[id].compact.p[0] - 'a'] = (uint8_t)id;
-	}
 }
 
 _Static_assert(SIP_HDR_N <= 255, "ids must fit into a byte");
 
 enum sip_hdr_id sip_hdr_from_name(struct rs_str name)
 {
-	const struct row *row;
+	struct key key;
 	unsigned id;
 
 	if (name.len <= 1) {
@@ -106,14 +95,14 @@ enum sip_hdr_id sip_hdr_from_name(struct rs_str name)
 
 		return letter < 26 ? (enum sip_hdr_id)compact_ids[letter] : SIP_HDR_OTHER;
 	}
-	id = slots[slot_of(name, multiplier)];
-	row = &rows[id];
-	if (row->name.len != name.len)
+	key = key_of(name);
+	id = slots[slot_of(key, name.len, multiplier)];
+	if (rows[id].name.len != name.len || !sip_same_word(key.head, keys[id].head) ||
+	    !sip_same_word(key.tail, keys[id].tail))
 		return SIP_HDR_OTHER;
-	if (same_bytes(name.p, row->name.p, name.len))
-		return (enum sip_hdr_id)id;
-	for (size_t i = 0; i < name.len; i++) {
-		if (to_lower(name.p[i]) != to_lower(row->name.p[i]))
+	/* What lies between head and tail. */
+	for (size_t i = 8; i + 8 < name.len; i++) {
+		if (to_lower(name.p[i]) != to_lower(rows[id].name.p[i]))
 			return SIP_HDR_OTHER;
 	}
 	return (enum sip_hdr_id)id;

@@ -2,7 +2,7 @@
 #include "sip/message/grammar.h"
 
 /* "text / plain" may be written so; its token reads "text/plain". */
-static int media_type(struct sip_cur *c, struct rs_arena *arena, struct rs_str *token)
+static int media_type(struct sip_cur *c, struct sip_store *store, struct rs_str *token)
 {
 	struct rs_str type = *token, sub;
 	char *copy;
@@ -18,7 +18,7 @@ static int media_type(struct sip_cur *c, struct rs_arena *arena, struct rs_str *
 		token->len = type.len + 1 + sub.len;
 		return 0;
 	}
-	copy = rs_arena_alloc(arena, type.len + 1 + sub.len);
+	copy = sip_store_alloc(store, type.len + 1 + sub.len);
 	if (!copy)
 		return -1;
 	memcpy(copy, type.p, type.len);
@@ -28,7 +28,7 @@ static int media_type(struct sip_cur *c, struct rs_arena *arena, struct rs_str *
 	return 0;
 }
 
-int sip_parse_token(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_token(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_token_params *v = out;
 	bool call_id = id == SIP_HDR_REPLACES || id == SIP_HDR_JOIN;
@@ -44,19 +44,19 @@ int sip_parse_token(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *aren
 	} else {
 		v->token = cur_span(c, C_TOKEN);
 	}
-	if (v->token.len == 0 || (!call_id && media_type(c, arena, &v->token)) || sip_cur_params(c, arena, &v->params))
+	if (v->token.len == 0 || (!call_id && media_type(c, store, &v->token)) || sip_cur_params(c, store, &v->params))
 		return -1;
-	v->text = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
+	v->text = sip_trim(start, c->p);
 	return 0;
 }
 
-int sip_parse_text(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_text(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_text *v = out;
 
 	(void)id;
-	(void)arena;
-	v->text = rs_str_trim(rs_str_n(c->p, (size_t)(c->end - c->p)));
+	(void)store;
+	v->text = sip_trim(c->p, c->end);
 	c->p = c->end;
 	return 0;
 }
@@ -78,12 +78,12 @@ bool sip_call_id_ok(struct rs_str s)
 	return call_id_span(&c).len > 0 && cur_end(&c);
 }
 
-int sip_parse_call_id(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_call_id(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
 	struct sip_text *v = out;
 
 	(void)id;
-	(void)arena;
+	(void)store;
 	cur_lws(c);
 	v->text = call_id_span(c);
 	return v->text.len ? 0 : -1;

@@ -3,47 +3,91 @@
 #include "sip/message/grammar.h"
 #include "sip/message/limits.h"
 
-#include <errno.h>
-#include <stdalign.h>
-
+/* params: room taken for parameters beside a value; what has more takes more. */
 static const struct {
-	size_t size;
+	uint16_t size, params;
 	sip_shape_parse *parse;
 } shapes[] = {
-	[SIP_SHAPE_TEXT] = {sizeof(struct sip_text), sip_parse_text},
-	[SIP_SHAPE_NUMBER] = {sizeof(struct sip_number), sip_parse_number},
-	[SIP_SHAPE_CSEQ] = {sizeof(struct sip_cseq), sip_parse_cseq},
-	[SIP_SHAPE_VIA] = {sizeof(struct sip_via), sip_parse_via},
-	[SIP_SHAPE_NAME_ADDR] = {sizeof(struct sip_name_addr), sip_parse_name_addr},
-	[SIP_SHAPE_TOKEN] = {sizeof(struct sip_token_params), sip_parse_token},
-	[SIP_SHAPE_AUTH] = {sizeof(struct sip_auth), sip_parse_auth},
-	[SIP_SHAPE_AUTH_PARAMS] = {sizeof(struct sip_auth), sip_parse_auth_params},
-	[SIP_SHAPE_URI_PARAMS] = {sizeof(struct sip_name_addr), sip_parse_uri_params},
-	[SIP_SHAPE_DATE] = {sizeof(struct sip_date), sip_parse_date},
-	[SIP_SHAPE_WARNING] = {sizeof(struct sip_warning), sip_parse_warning},
-	[SIP_SHAPE_TIMESTAMP] = {sizeof(struct sip_timestamp), sip_parse_timestamp},
-	[SIP_SHAPE_CALL_ID] = {sizeof(struct sip_text), sip_parse_call_id},
+	[SIP_SHAPE_TEXT] = {sizeof(struct sip_text), 0, sip_parse_text},
+	[SIP_SHAPE_NUMBER] = {sizeof(struct sip_number), 0, sip_parse_number},
+	[SIP_SHAPE_CSEQ] = {sizeof(struct sip_cseq), 0, sip_parse_cseq},
+	[SIP_SHAPE_VIA] = {sizeof(struct sip_via), 4, sip_parse_via},
+	[SIP_SHAPE_NAME_ADDR] = {sizeof(struct sip_name_addr), 4, sip_parse_name_addr},
+	[SIP_SHAPE_TOKEN] = {sizeof(struct sip_token_params), 0, sip_parse_token},
+	[SIP_SHAPE_AUTH] = {sizeof(struct sip_auth), 12, sip_parse_auth},
+	[SIP_SHAPE_AUTH_PARAMS] = {sizeof(struct sip_auth), 6, sip_parse_auth_params},
+	[SIP_SHAPE_URI_PARAMS] = {sizeof(struct sip_name_addr), 1, sip_parse_uri_params},
+	[SIP_SHAPE_DATE] = {sizeof(struct sip_date), 0, sip_parse_date},
+	[SIP_SHAPE_WARNING] = {sizeof(struct sip_warning), 0, sip_parse_warning},
+	[SIP_SHAPE_TIMESTAMP] = {sizeof(struct sip_timestamp), 0, sip_parse_timestamp},
+	[SIP_SHAPE_CALL_ID] = {sizeof(struct sip_text), 0, sip_parse_call_id},
 };
 
+/* The values of a header as they are written one after the other. */
 struct filling {
 	enum sip_hdr_id id;
-	struct rs_arena *arena;
+	uint8_t shape;
+	bool list;
+	struct sip_store store;
 	char *at;
 	uint32_t n, cap;
 };
 
-/* All values of one line. An empty list (Accept, Supported, Allow) is no value at all. */
-static int fill_line(struct filling *f, struct rs_str line)
+/* No more values can stand in text than this. */
+static uint32_t count_at_most(struct rs_str text)
 {
-	enum sip_hdr_shape shape = sip_hdr_shape(f->id);
-	bool list = (sip_hdr_flags(f->id) & SIP_HDR_LIST) != 0;
-	bool lenient = shape == SIP_SHAPE_TOKEN && list;
-	struct rs_str s = sip_unfold(f->arena, line);
-	struct sip_cur c;
+	uint32_t n = 1;
 
-	if (!s.p && line.len)
+	for (const char *p = rs_str_chr(text, ','); p; n++)
+		p = memchr(p + 1, ',', (size_t)(text.p + text.len - p - 1));
+	return n;
+}
+
+static inline void filling_init(struct filling *f, enum sip_hdr_id id)
+{
+	f->id = id;
+	f->shape = (uint8_t)sip_hdr_shape(id);
+	f->list = (sip_hdr_flags(id) & SIP_HDR_LIST) != 0;
+	f->n = f->cap = 0;
+}
+
+/* The bytes of the values, for which cap is known. */
+static inline size_t values_size(struct filling *f)
+{
+	if (f->cap > sip_limits.values)
+		f->cap = sip_limits.values;
+	return (size_t)f->cap * shapes[f->shape].size;
+}
+
+/*
+ * A single line is taken for a single value until a comma follows that: then all are counted and the first one moves. In
+ * lists of tokens most lines have several.
+ */
+static bool counted_first(const struct filling *f)
+{
+	return f->list && f->shape == SIP_SHAPE_TOKEN;
+}
+
+/* Room for the values in rest, too. -1: no memory, or no more values than these are allowed. */
+static int more_room(struct filling *f, struct rs_str rest)
+{
+	size_t size = shapes[f->shape].size;
+	char *old = f->at;
+
+	f->cap = f->n + count_at_most(rest);
+	f->at = sip_store_alloc(&f->store, values_size(f));
+	if (!f->at || f->cap == f->n)
 		return -1;
-	c = cur_of(s.p ? s : RS_STR(""));
+	memcpy(f->at, old, f->n * size);
+	return 0;
+}
+
+/* All values of one line. An empty list (Accept, Supported, Allow) is no value at all. */
+static int fill_line(struct filling *f, struct sip_cur c, bool last)
+{
+	bool lenient = f->list && f->shape == SIP_SHAPE_TOKEN;
+	size_t size = shapes[f->shape].size;
+
 	for (;;) {
 		cur_lws(&c);
 		if (lenient && (cur_end(&c) || cur_at(&c, ','))) {
@@ -52,40 +96,31 @@ static int fill_line(struct filling *f, struct rs_str line)
 			c.p++;
 			continue;
 		}
-		if (f->n == f->cap || shapes[shape].parse(&c, f->id, f->arena, f->at + f->n * shapes[shape].size))
+		if (f->n == f->cap && (!last || more_room(f, rs_str_n(c.p, (size_t)(c.end - c.p)))))
+			return -1;
+		if (shapes[f->shape].parse(&c, f->id, &f->store, f->at + f->n * size))
 			return -1;
 		f->n++;
 		cur_lws(&c);
 		if (cur_end(&c))
 			return 0;
-		if (!list || !cur_take(&c, ','))
+		if (!f->list || !cur_take(&c, ','))
 			return -1;
 	}
 }
 
-/* No more values can stand in text than this. */
-static uint32_t count_at_most(enum sip_hdr_id id, struct rs_str text)
+/* The cursor over one line without its folds. -1: no memory. */
+static inline int line_cur(struct filling *f, struct rs_str line, struct sip_cur *c)
 {
-	uint32_t n = 1;
+	struct rs_str s = sip_unfold(&f->store, line);
 
-	if (!(sip_hdr_flags(id) & SIP_HDR_LIST))
-		return n;
-	for (const char *p = rs_str_chr(text, ','); p && n <= sip_limits.values;) {
-		n++;
-		p++;
-		p = memchr(p, ',', (size_t)(text.p + text.len - p));
-	}
-	return n;
-}
-
-static size_t round_up(size_t n)
-{
-	return (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	*c = cur_of(s);
+	return !s.p && line.len ? -1 : 0;
 }
 
 static void finish(struct sip_hdr_values *out, const struct filling *f)
 {
-	out->shape = sip_hdr_shape(f->id);
+	out->shape = (enum sip_hdr_shape)f->shape;
 	out->n = f->n;
 	/* Every member of the union is a pointer to the array's first element. */
 	out->v.text = (const struct sip_text *)(const void *)f->at;
@@ -93,14 +128,18 @@ static void finish(struct sip_hdr_values *out, const struct filling *f)
 
 int sip_hdr_parse(enum sip_hdr_id id, struct rs_str value, struct rs_arena *arena, struct sip_hdr_values *out)
 {
-	struct filling f = {.id = id, .arena = arena, .cap = count_at_most(id, value)};
+	struct filling f;
+	struct sip_cur c;
+	size_t size;
 
 	if (id >= SIP_HDR_N || value.len > sip_limits.line)
 		return -1;
-	if (f.cap > sip_limits.values)
-		f.cap = sip_limits.values;
-	f.at = rs_arena_alloc(arena, f.cap * shapes[sip_hdr_shape(id)].size);
-	if (!f.at || fill_line(&f, value))
+	filling_init(&f, id);
+	f.cap = f.list ? count_at_most(value) : 1;
+	size = values_size(&f);
+	sip_store_open(&f.store, arena, size + shapes[f.shape].params * sizeof(struct sip_param));
+	f.at = sip_store_alloc(&f.store, size);
+	if (!f.at || line_cur(&f, value, &c) || fill_line(&f, c, false))
 		return -1;
 	finish(out, &f);
 	return 0;
@@ -109,29 +148,67 @@ int sip_hdr_parse(enum sip_hdr_id id, struct rs_str value, struct rs_arena *aren
 /* What typed[id] holds for a header that breaks its grammar, so that it is tried once only. */
 static struct sip_hdr_values bad_values;
 
-static struct sip_hdr_values *parse_all(struct sip_msg *msg, enum sip_hdr_id id)
+/* The values of all lines from h on, with f's room made. */
+static int fill_lines(struct filling *f, const struct sip_msg *msg, const struct sip_hdr *h)
 {
-	struct filling f = {.id = id, .arena = msg->arena};
-	size_t head = round_up(sizeof(struct sip_hdr_values));
-	struct sip_hdr_values *out;
-	uint32_t first = msg->first[id] - 1u;
+	bool single = !h->next;
 
-	for (uint32_t i = first; i < msg->n_hdrs && f.cap <= sip_limits.values; i++) {
-		if (msg->hdrs[i].id == id)
-			f.cap += count_at_most(id, msg->hdrs[i].value);
+	for (; h; h = sip_msg_next(msg, h)) {
+		struct sip_cur c = cur_of(h->value);
+
+		if (h->folded) {
+			if (line_cur(f, h->value, &c))
+				return -1;
+		} else {
+			c.safe = msg->bytes.p + msg->bytes.len;
+		}
+		if (fill_line(f, c, single))
+			return -1;
 	}
-	if (f.cap > sip_limits.values)
-		f.cap = sip_limits.values;
-	out = rs_arena_alloc(msg->arena, head + f.cap * shapes[sip_hdr_shape(id)].size);
-	if (!out)
+	return 0;
+}
+
+static struct sip_hdr_values *parse_all(struct sip_msg *msg, enum sip_hdr_id id, bool own)
+{
+	size_t head = sip_store_round(sizeof(struct sip_hdr_values)), size;
+	const struct sip_hdr *h = sip_msg_first(msg, id);
+	struct sip_hdr_values *out;
+	struct filling f;
+	int rc = -1;
+
+	filling_init(&f, id);
+	if (!h->next && !counted_first(&f)) {
+		f.cap = 1;
+	} else {
+		for (const struct sip_hdr *i = h; i && f.cap <= sip_limits.values; i = sip_msg_next(msg, i))
+			f.cap += f.list ? count_at_most(i->value) : 1;
+	}
+	size = head + values_size(&f);
+	if (own)
+		sip_store_open_rest(&f.store, msg->arena);
+	else
+		sip_store_open(&f.store, msg->arena, size + shapes[f.shape].params * sizeof(struct sip_param));
+	out = sip_store_alloc(&f.store, size);
+	if (out) {
+		f.at = (char *)out + head;
+		rc = fill_lines(&f, msg, h);
+	}
+	sip_store_close(&f.store);
+	if (rc)
 		return &bad_values;
-	f.at = (char *)out + head;
-	for (uint32_t i = first; i < msg->n_hdrs; i++) {
-		if (msg->hdrs[i].id == id && fill_line(&f, msg->hdrs[i].value))
-			return &bad_values;
-	}
 	finish(out, &f);
 	return out;
+}
+
+const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_id id)
+{
+	struct sip_hdr_values *values = atomic_load_explicit(&msg->typed[id], memory_order_relaxed);
+
+	if (!values) {
+		values = parse_all(msg, id, true);
+		atomic_store_explicit(&msg->typed[id], values, memory_order_relaxed);
+	}
+	return values == &bad_values ? NULL : values;
 }
 
 const struct sip_hdr_values *sip_msg_values(struct sip_msg *msg, enum sip_hdr_id id, bool *bad)
@@ -145,7 +222,7 @@ const struct sip_hdr_values *sip_msg_values(struct sip_msg *msg, enum sip_hdr_id
 		return NULL;
 	seen = atomic_load_explicit(&msg->typed[id], memory_order_acquire);
 	if (!seen) {
-		values = parse_all(msg, id);
+		values = parse_all(msg, id, false);
 		/* Another thread may have been faster; then its result is everybody's. */
 		if (atomic_compare_exchange_strong_explicit(&msg->typed[id], &seen, values, memory_order_acq_rel,
 							    memory_order_acquire))

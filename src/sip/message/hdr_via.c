@@ -1,28 +1,42 @@
 /* Via (RFC 3261 section 20.42, RFC 3581). */
 #include "sip/message/grammar.h"
 
-/* sent-protocol and sent-by. */
-static int via_head(struct sip_cur *c, struct sip_via *v)
+/* name LWS / LWS version LWS /, nearly always "SIP/2.0/". */
+static inline int sent_protocol(struct sip_cur *c, struct rs_str *protocol)
 {
+	static const char usual[] = "SIP/2.0/";
 	struct rs_str name, version;
 
-	/* Member by member: clearing the whole at once costs more than reading a short Via. */
-	v->text = v->branch = v->received = v->maddr = RS_STR_NULL;
-	v->params = (struct sip_params){0};
-	v->rport = 0;
-	v->has_rport = false;
-	cur_lws(c);
+	if (c->end - c->p > 8 && sip_load8(c->p) == sip_load8(usual)) {
+		c->p += 8;
+		*protocol = RS_STR("SIP/2.0");
+		return 0;
+	}
 	name = cur_span(c, C_TOKEN);
 	cur_lws(c);
 	if (!name.len || !cur_take(c, '/'))
 		return -1;
 	cur_lws(c);
 	version = cur_span(c, C_TOKEN);
-	v->protocol = rs_str_n(name.p, (size_t)(c->p - name.p));
+	*protocol = rs_str_n(name.p, (size_t)(c->p - name.p));
 	if (SIP_IS(name, "sip") && rs_str_eq(version, RS_STR("2.0")))
-		v->protocol = RS_STR("SIP/2.0");
+		*protocol = RS_STR("SIP/2.0");
 	cur_lws(c);
-	if (!version.len || !cur_take(c, '/'))
+	return version.len && cur_take(c, '/') ? 0 : -1;
+}
+
+/* sent-protocol and sent-by. */
+static inline int via_head(struct sip_cur *c, struct sip_via *v)
+{
+	/* Member by member: clearing the whole at once costs more than reading a short Via. */
+	v->text = v->branch = v->received = v->maddr = RS_STR_NULL;
+	v->params.v = NULL;
+	v->params.n = 0;
+	v->params.text = RS_STR_NULL;
+	v->rport = 0;
+	v->has_rport = false;
+	cur_lws(c);
+	if (sent_protocol(c, &v->protocol))
 		return -1;
 	cur_lws(c);
 	v->transport = cur_span(c, C_TOKEN);
@@ -50,7 +64,8 @@ static int note(struct rs_str *field, const struct sip_param *p)
 	return 0;
 }
 
-int sip_via_note_param(struct sip_via *v, const struct sip_param *p)
+/* Sets the fields of v that p names. -1: a bad or repeated one. */
+static inline int note_param(struct sip_via *v, const struct sip_param *p)
 {
 	switch (p->name.len) {
 	case 5:
@@ -82,27 +97,29 @@ int sip_via_scan(struct rs_str value, struct sip_via *out)
 	if (value.len == 0 || via_head(&c, out))
 		return -1;
 	while (sip_cur_param(&c, &p) > 0) {
-		if (sip_via_note_param(out, &p))
+		if (note_param(out, &p))
 			break;
 	}
-	out->text = rs_str_trim(rs_str_n(value.p, (size_t)(c.p - value.p)));
+	out->text = sip_trim(value.p, c.p);
 	return 0;
 }
 
-int sip_parse_via(struct sip_cur *c, enum sip_hdr_id id, struct rs_arena *arena, void *out)
+int sip_parse_via(struct sip_cur *at, enum sip_hdr_id id, struct sip_store *store, void *out)
 {
+	struct sip_cur c = *at;
 	struct sip_via *v = out;
 	const char *start;
 
 	(void)id;
-	cur_lws(c);
-	start = c->p;
-	if (via_head(c, v) || sip_cur_params(c, arena, &v->params))
+	cur_lws(&c);
+	start = c.p;
+	if (via_head(&c, v) || sip_cur_params(&c, store, &v->params))
 		return -1;
-	for (uint32_t i = 0; i < v->params.n; i++) {
-		if (sip_via_note_param(v, &v->params.v[i]))
+	for (uint32_t i = 0, n = v->params.n; i < n; i++) {
+		if (note_param(v, &v->params.v[i]))
 			return -1;
 	}
-	v->text = rs_str_trim(rs_str_n(start, (size_t)(c->p - start)));
+	v->text = sip_trim(start, c.p);
+	*at = c;
 	return 0;
 }

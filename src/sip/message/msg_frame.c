@@ -38,7 +38,7 @@ static const char *find_head_end(const char *p, const char *end, const char *sta
  */
 static bool starts_like_sip(const char *p, const char *end)
 {
-	struct sip_cur c = {p, end};
+	struct sip_cur c = cur_between(p, end);
 	struct rs_str word = cur_span(&c, C_TOKEN);
 
 	if (cur_end(&c) || word.len >= START_MAX)

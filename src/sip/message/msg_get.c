@@ -6,13 +6,11 @@
 
 const struct sip_hdr *sip_msg_hdr(const struct sip_msg *msg, enum sip_hdr_id id, unsigned n)
 {
-	if (id == SIP_HDR_OTHER || id >= SIP_HDR_N || !msg->first[id])
-		return NULL;
-	for (uint32_t i = msg->first[id] - 1u; i < msg->n_hdrs; i++) {
-		if (msg->hdrs[i].id == id && n-- == 0)
-			return &msg->hdrs[i];
-	}
-	return NULL;
+	const struct sip_hdr *h = id < SIP_HDR_N ? sip_msg_first(msg, id) : NULL;
+
+	while (h && n--)
+		h = sip_msg_next(msg, h);
+	return h;
 }
 
 const struct sip_hdr *sip_msg_hdr_by_name(const struct sip_msg *msg, struct rs_str name, unsigned n)
@@ -32,7 +30,9 @@ const struct sip_hdr *sip_msg_hdr_by_name(const struct sip_msg *msg, struct rs_s
 
 struct rs_str sip_msg_unfold(struct sip_msg *msg, struct rs_str value)
 {
-	return sip_unfold(msg->arena, value);
+	struct sip_store store = {.arena = msg->arena};
+
+	return sip_unfold(&store, value);
 }
 
 static const struct sip_hdr_values *values_of(struct sip_msg *msg, enum sip_hdr_id id, enum sip_hdr_shape shape,
@@ -147,7 +147,7 @@ struct sip_msg_class sip_msg_classify(struct rs_str bytes)
 	if (!after)
 		return class;
 	class.is_request = end - p < 4 || !SIP_IS(rs_str_n(p, 4), "sip/");
-	c = (struct sip_cur){p, after};
+	c = cur_between(p, after);
 	if (class.is_request)
 		class.method = sip_method_from_name(cur_span(&c, C_TOKEN));
 	for (p = after; sip_line_next(&p, end, &line) <= SIP_LINE_BAD;) {

@@ -42,8 +42,15 @@ struct index {
 	struct sip_msg *msg;
 	struct sip_hdr *v;
 	uint32_t n, cap;
-	bool via_ok; /* the top Via can be answered to */
+	bool via_ok;              /* the top Via can be answered to */
+	uint16_t last[SIP_HDR_N]; /* where first is set: index + 1 of the last line */
 	struct sip_hdr local[LOCAL_HDRS];
+
+	/* The first flaw of the lines, and how many stood before it; what the values are looked at for comes later. */
+	enum sip_msg_flaw flaw;
+	enum sip_hdr_id flaw_header;
+	uint16_t flaw_status;
+	uint32_t flaw_at;
 };
 
 /* ---- the start line ---- */
@@ -149,77 +156,42 @@ static struct sip_hdr *index_slot(struct index *ix)
 	return &ix->v[ix->n];
 }
 
-static void bad_value(struct sip_msg *msg, enum sip_hdr_id id)
+static void line_flaw(struct index *ix, enum sip_msg_flaw flaw, enum sip_hdr_id id, uint16_t status)
 {
-	sip_msg_flaw(msg, SIP_FLAW_VALUE, id, 400);
-}
-
-/* The fields that route a message, from the first line of their header. */
-static void note_routing(struct index *ix, enum sip_hdr_id id, struct rs_str value)
-{
-	struct sip_msg *msg = ix->msg;
-	struct sip_via via;
-	uint32_t n;
-
-	switch (id) {
-	case SIP_HDR_CALL_ID:
-		msg->call_id = value;
-		if (!sip_call_id_ok(value))
-			bad_value(msg, id);
-		break;
-	case SIP_HDR_FROM:
-		msg->from_tag = sip_tag_scan(value);
-		break;
-	case SIP_HDR_TO:
-		msg->to_tag = sip_tag_scan(value);
-		break;
-	case SIP_HDR_CSEQ:
-		if (sip_cseq_scan(value, &msg->cseq, &msg->cseq_method))
-			bad_value(msg, id);
-		break;
-	case SIP_HDR_VIA:
-		ix->via_ok = sip_via_scan(value, &via) == 0;
-		if (ix->via_ok)
-			msg->top_branch = via.branch;
-		else
-			bad_value(msg, id);
-		break;
-	case SIP_HDR_MAX_FORWARDS:
-		if (!sip_content_length(value, &n))
-			bad_value(msg, id);
-		break;
-	case SIP_HDR_CONTENT_LENGTH:
-		msg->has_content_length = sip_content_length(value, &msg->content_length) != 0;
-		if (!msg->has_content_length)
-			sip_msg_flaw(msg, SIP_FLAW_LENGTH, id, 400);
-		break;
-	default:
-		break;
-	}
+	if (ix->flaw)
+		return;
+	ix->flaw = flaw;
+	ix->flaw_header = id;
+	ix->flaw_status = status;
+	ix->flaw_at = ix->n;
 }
 
 /* Takes the line in the next slot into the index. */
-static void note_line(struct index *ix, struct sip_hdr *h)
+static inline void note_line(struct index *ix, struct sip_hdr *h)
 {
 	struct sip_msg *msg = ix->msg;
+	enum sip_hdr_id id;
 	uint16_t *first;
 
 	if (ix->n == sip_limits.hdrs || h->line.len > sip_limits.line) {
-		sip_msg_flaw(msg, SIP_FLAW_LIMIT, SIP_HDR_OTHER, 513);
+		line_flaw(ix, SIP_FLAW_LIMIT, SIP_HDR_OTHER, 513);
 		return;
 	}
-	h->id = sip_hdr_from_name(h->name);
-	if (h->id != SIP_HDR_OTHER) {
-		first = &msg->first[h->id];
-		if (!*first) {
-			*first = (uint16_t)(ix->n + 1);
-			note_routing(ix, h->id, h->value);
-		} else if ((sip_hdr_flags(h->id) & SIP_HDR_ONCE) && !rs_str_eq(h->value, ix->v[*first - 1].value)) {
-			sip_msg_flaw(msg, h->id == SIP_HDR_CONTENT_LENGTH ? SIP_FLAW_LENGTH : SIP_FLAW_DUPLICATE, h->id,
-				     400);
-		}
-	}
+	id = sip_hdr_from_name(h->name);
+	h->id = id;
+	h->next = 0;
 	ix->n++;
+	if (id == SIP_HDR_OTHER)
+		return;
+	first = &msg->first[id];
+	if (!*first) {
+		*first = (uint16_t)ix->n;
+	} else {
+		ix->v[ix->last[id] - 1].next = (uint16_t)ix->n;
+		if ((sip_hdr_flags(id) & SIP_HDR_ONCE) && !rs_str_eq(h->value, ix->v[*first - 1].value))
+			line_flaw(ix, id == SIP_HDR_CONTENT_LENGTH ? SIP_FLAW_LENGTH : SIP_FLAW_DUPLICATE, id, 400);
+	}
+	ix->last[id] = (uint16_t)ix->n;
 }
 
 /* The header section. *body is behind it, NULL when its end is missing. -1: no memory. */
@@ -231,9 +203,9 @@ static int parse_headers(struct index *ix, const char *p, const char *end, const
 
 		if (!slot)
 			return -1;
-		how = sip_line_next(&p, end, slot);
+		how = sip_line_take(&p, end, slot);
 		if (how == SIP_LINE_BAD)
-			sip_msg_flaw(ix->msg, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
+			line_flaw(ix, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
 		if (how == SIP_LINE_OK || (how == SIP_LINE_BAD && slot->name.len)) {
 			note_line(ix, slot);
 		} else if (how != SIP_LINE_BAD) {
@@ -256,6 +228,93 @@ static int index_keep(struct index *ix)
 		return -1;
 	memcpy(msg->hdrs, ix->v, ix->n * sizeof(*ix->v));
 	return 0;
+}
+
+/* ---- the fields that route a message ---- */
+
+/* In the message itself, not in a copy without folds. */
+static bool as_received(const struct sip_msg *msg, struct rs_str s)
+{
+	return !s.p || (s.p >= msg->bytes.p && s.p < msg->bytes.p + msg->bytes.len);
+}
+
+/*
+ * The top Via, From and To are typed here for everybody who asks later. What their grammars refuse is still read as far
+ * as it goes: it tells where an answer goes and which transaction is meant.
+ */
+static bool route_via(struct sip_msg *msg, struct rs_str value)
+{
+	const struct sip_hdr_values *v = sip_msg_type_own(msg, SIP_HDR_VIA);
+	struct sip_via via;
+
+	if (v && as_received(msg, v->v.via[0].branch)) {
+		msg->top_branch = v->v.via[0].branch;
+		return true;
+	}
+	if (sip_via_scan(value, &via))
+		return false;
+	msg->top_branch = via.branch;
+	return true;
+}
+
+static struct rs_str route_tag(struct sip_msg *msg, enum sip_hdr_id id, struct rs_str value)
+{
+	const struct sip_hdr_values *v = sip_msg_type_own(msg, id);
+
+	return v && as_received(msg, v->v.name_addr[0].tag) ? v->v.name_addr[0].tag : sip_tag_scan(value);
+}
+
+/* Reads the header from its first line. false: its value is bad. */
+static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value)
+{
+	struct sip_msg *msg = ix->msg;
+	uint32_t n;
+
+	switch (id) {
+	case SIP_HDR_CALL_ID:
+		msg->call_id = value;
+		return sip_call_id_ok(value);
+	case SIP_HDR_FROM:
+		msg->from_tag = route_tag(msg, id, value);
+		return true;
+	case SIP_HDR_TO:
+		msg->to_tag = route_tag(msg, id, value);
+		return true;
+	case SIP_HDR_CSEQ:
+		return sip_cseq_scan(value, &msg->cseq, &msg->cseq_method) == 0;
+	case SIP_HDR_VIA:
+		ix->via_ok = route_via(msg, value);
+		return ix->via_ok;
+	case SIP_HDR_MAX_FORWARDS:
+		return sip_content_length(value, &n) != 0;
+	default:
+		msg->has_content_length = sip_content_length(value, &msg->content_length) != 0;
+		return msg->has_content_length;
+	}
+}
+
+/* All of them, and the flaws so far in the order of the lines. */
+static void read_routing(struct index *ix)
+{
+	static const enum sip_hdr_id routing[] = {SIP_HDR_VIA,  SIP_HDR_FROM,         SIP_HDR_TO,            SIP_HDR_CALL_ID,
+						  SIP_HDR_CSEQ, SIP_HDR_MAX_FORWARDS, SIP_HDR_CONTENT_LENGTH};
+	struct sip_msg *msg = ix->msg;
+	uint32_t before = ix->flaw ? ix->flaw_at : UINT32_MAX;
+	enum sip_hdr_id bad = SIP_HDR_OTHER;
+
+	for (size_t i = 0; i < RS_ARRAY_SIZE(routing); i++) {
+		enum sip_hdr_id id = routing[i];
+		uint32_t line = msg->first[id];
+
+		if (line && !route_by(ix, id, msg->hdrs[line - 1].value) && line <= before) {
+			bad = id;
+			before = line - 1;
+		}
+	}
+	if (bad)
+		sip_msg_flaw(msg, bad == SIP_HDR_CONTENT_LENGTH ? SIP_FLAW_LENGTH : SIP_FLAW_VALUE, bad, 400);
+	else if (ix->flaw)
+		sip_msg_flaw(msg, ix->flaw, ix->flaw_header, ix->flaw_status);
 }
 
 /* ---- what only the whole can tell ---- */
@@ -341,8 +400,10 @@ enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena,
 	ix.n = 0;
 	ix.cap = LOCAL_HDRS;
 	ix.via_ok = false;
-	if (parse_headers(&ix, after, end, &body))
+	ix.flaw = SIP_FLAW_NONE;
+	if (parse_headers(&ix, after, end, &body) || index_keep(&ix))
 		return SIP_PARSE_BAD;
+	read_routing(&ix);
 	if (!body) {
 		if (stream)
 			return bytes.len <= sip_limits.msg ? SIP_PARSE_PARTIAL : SIP_PARSE_BAD;
@@ -353,7 +414,7 @@ enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena,
 	rc = take_body(msg, body, end, stream);
 	if (rc != SIP_PARSE_DONE)
 		return rc;
-	if ((msg->flaw && !answerable(&ix)) || index_keep(&ix))
+	if (msg->flaw && !answerable(&ix))
 		return SIP_PARSE_BAD;
 	if (consumed)
 		*consumed = (size_t)(msg->bytes.p + msg->bytes.len - (end - bytes.len));

@@ -3,51 +3,39 @@
 #include "sip/message/grammar.h"
 #include "sip/message/limits.h"
 
-/* name or name=value, each of class and escapes, value_empty: whether value may be empty. */
-static bool pair_ok(struct rs_str s, unsigned class, bool value_empty)
-{
-	const char *eq = rs_str_chr(s, '=');
-	struct rs_str name = rs_str_n(s.p, eq ? (size_t)(eq - s.p) : s.len);
-	struct rs_str value = eq ? rs_str_n(eq + 1, s.len - name.len - 1) : RS_STR("");
-
-	if (name.len == 0 || !sip_all(name, class, true))
-		return false;
-	if (!eq)
-		return !value_empty; /* a URI header always has its '=' */
-	return (value_empty || value.len) && sip_all(value, class, true);
-}
-
-/* Every pair between the separators; their number is limited because comparison takes each of one with each of the
- * other. */
-static bool pairs_ok(struct rs_str s, char sep, unsigned class, bool value_empty)
+/*
+ * name or name=value, each of class and escapes, with sep between them; value_empty: whether a value may be empty. Their
+ * number is limited because comparison takes each of one with each of the other. The cursor is left on what cannot
+ * belong to a pair.
+ */
+static inline bool cur_pairs(struct sip_cur *c, char sep, unsigned class, bool value_empty)
 {
 	uint32_t n = 0;
 
-	for (;;) {
-		const char *next = rs_str_chr(s, sep);
-		struct rs_str one = rs_str_n(s.p, next ? (size_t)(next - s.p) : s.len);
+	do {
+		const char *start = c->p;
 
-		if (++n > sip_limits.params || !pair_ok(one, class, value_empty))
+		if (++n > sip_limits.params || !cur_escaped(c, class) || c->p == start)
 			return false;
-		if (!next)
-			return true;
-		s = rs_str_n(next + 1, s.len - one.len - 1);
-	}
+		if (cur_take(c, '=')) {
+			start = c->p;
+			if (!cur_escaped(c, class) || (c->p == start && !value_empty))
+				return false;
+		} else if (value_empty) {
+			return false; /* a URI header always has its '=' */
+		}
+	} while (cur_take(c, sep));
+	return true;
 }
 
-/* Labels between single dots; no label to start with a hyphen is all that resolvers agree on. */
-static int cur_host_name(struct sip_cur *c, struct rs_str *host)
+static inline int cur_host_name(struct sip_cur *c, struct rs_str *host)
 {
 	const char *start = c->p;
-	char before = '.';
+	bool ok;
 
-	for (; c->p < c->end && is_class(*c->p, C_HOST); c->p++) {
-		if (before == '.' && (*c->p == '.' || *c->p == '-'))
-			return -1;
-		before = *c->p;
-	}
+	c->p = sip_skip_host(start, c->end, c->safe, &ok);
 	*host = rs_str_n(start, (size_t)(c->p - start));
-	return c->p > start ? 0 : -1;
+	return ok && c->p > start ? 0 : -1;
 }
 
 /* hostport; the cursor is left behind it. */
@@ -83,49 +71,48 @@ int sip_cur_port(struct sip_cur *c, uint16_t *port)
 	return 0;
 }
 
-static int parse_userinfo(struct rs_str s, struct sip_uri *u)
+static inline int parse_userinfo(struct sip_cur *c, const char *at, struct sip_uri *u)
 {
-	const char *colon = rs_str_chr(s, ':');
+	struct sip_cur user = {c->p, at, c->safe};
 
 	u->has_user = true;
-	u->user = s;
-	if (colon) {
-		u->user.len = (size_t)(colon - s.p);
-		u->password = rs_str_n(colon + 1, s.len - u->user.len - 1);
-		u->has_password = true;
-	}
-	if (u->user.len == 0 || !sip_all(u->user, C_USER, true) || !sip_all(u->password, C_PASSWORD, true))
+	if (!cur_escaped(&user, C_USER) || user.p == c->p)
 		return -1;
-	return 0;
+	u->user = rs_str_n(c->p, (size_t)(user.p - c->p));
+	if (cur_take(&user, ':')) {
+		u->password = rs_str_n(user.p, (size_t)(at - user.p));
+		u->has_password = true;
+		if (!cur_escaped(&user, C_PASSWORD))
+			return -1;
+	}
+	c->p = at + 1;
+	return cur_end(&user) ? 0 : -1;
 }
 
-static int parse_sip(struct rs_str rest, struct sip_uri *u)
+static inline int parse_sip(struct sip_cur c, struct sip_uri *u)
 {
-	const char *at = rs_str_chr(rest, '@');
-	struct sip_cur c = cur_of(rest);
+	const char *at = sip_skip_plain(c.p, c.end, c.safe), *start;
 
-	if (at) {
-		if (parse_userinfo(rs_str_n(rest.p, (size_t)(at - rest.p)), u))
-			return -1;
-		c.p = at + 1;
-	}
+	/* What stands before the first '@' is a user, whatever it looks like. */
+	if (at < c.end && *at != '@')
+		at = sip_find(at, c.end, c.safe, '@');
+	if (at < c.end && parse_userinfo(&c, at, u))
+		return -1;
 	if (sip_cur_hostport(&c, &u->host, &u->port))
 		return -1;
 	if (cur_take(&c, ':') && sip_cur_port(&c, &u->port))
 		return -1;
 	if (cur_take(&c, ';')) {
-		const char *q = memchr(c.p, '?', (size_t)(c.end - c.p));
-
-		u->params = rs_str_n(c.p, (size_t)((q ? q : c.end) - c.p));
-		c.p += u->params.len;
-		if (!pairs_ok(u->params, ';', C_PARAM, false))
+		start = c.p;
+		if (!cur_pairs(&c, ';', C_PARAM, false))
 			return -1;
+		u->params = rs_str_n(start, (size_t)(c.p - start));
 	}
 	if (cur_take(&c, '?')) {
-		u->headers = rs_str_n(c.p, (size_t)(c.end - c.p));
-		c.p = c.end;
-		if (!pairs_ok(u->headers, '&', C_HEADER, true))
+		start = c.p;
+		if (!cur_pairs(&c, '&', C_HEADER, true))
 			return -1;
+		u->headers = rs_str_n(start, (size_t)(c.p - start));
 	}
 	return cur_end(&c) ? 0 : -1;
 }
@@ -147,17 +134,32 @@ static int parse_tel(struct rs_str rest, struct sip_uri *u)
 	}
 	u->user = number;
 	if (semi) {
+		struct sip_cur c;
+
 		u->params = rs_str_n(semi + 1, rest.len - number.len - 1);
-		if (!pairs_ok(u->params, ';', C_PARAM, false))
+		c = cur_of(u->params);
+		if (!cur_pairs(&c, ';', C_PARAM, false) || !cur_end(&c))
 			return -1;
 	}
 	return digit ? 0 : -1;
 }
 
-int sip_uri_parse(struct rs_str text, struct sip_uri *u)
+/* The length of a scheme, or 0: no letter at its start, or no colon behind it. */
+static size_t scheme_length(struct rs_str text)
 {
-	struct sip_cur c = cur_of(text);
+	size_t n = 0;
+
+	if (text.len == 0 || !is_class(text.p[0], C_ALPHA))
+		return 0;
+	while (n < text.len && is_class(text.p[n], C_SCHEME))
+		n++;
+	return n < text.len && text.p[n] == ':' ? n : 0;
+}
+
+int sip_uri_parse_in(struct rs_str text, const char *safe, struct sip_uri *u)
+{
 	struct rs_str rest;
+	size_t n;
 
 	/* Member by member: this runs several times a message, and clearing the whole at once is slower. */
 	u->text = text;
@@ -165,15 +167,16 @@ int sip_uri_parse(struct rs_str text, struct sip_uri *u)
 	u->user = u->password = u->host = u->params = u->headers = RS_STR_NULL;
 	u->port = 0;
 	u->has_user = u->has_password = false;
-	if (text.len == 0 || text.len > sip_limits.uri || !is_class(text.p[0], C_ALPHA))
+	if (text.len > sip_limits.uri)
 		return -1;
-	u->scheme_text = cur_span(&c, C_SCHEME);
-	if (!cur_take(&c, ':'))
+	n = text.len > 4 && SIP_IS(rs_str_n(text.p, 4), "sip:") ? 3 : scheme_length(text);
+	if (!n)
 		return -1;
-	rest = rs_str_n(c.p, (size_t)(c.end - c.p));
+	u->scheme_text = rs_str_n(text.p, n);
+	rest = rs_str_n(text.p + n + 1, text.len - n - 1);
 	if (SIP_IS(u->scheme_text, "sip") || SIP_IS(u->scheme_text, "sips")) {
-		u->scheme = u->scheme_text.len == 3 ? SIP_URI_SIP : SIP_URI_SIPS;
-		return parse_sip(rest, u);
+		u->scheme = n == 3 ? SIP_URI_SIP : SIP_URI_SIPS;
+		return parse_sip((struct sip_cur){rest.p, rest.p + rest.len, safe}, u);
 	}
 	if (SIP_IS(u->scheme_text, "tel")) {
 		u->scheme = SIP_URI_TEL;
@@ -181,6 +184,11 @@ int sip_uri_parse(struct rs_str text, struct sip_uri *u)
 	}
 	u->user = rest;
 	return rest.len && sip_all(rest, C_URIC, true) ? 0 : -1;
+}
+
+int sip_uri_parse(struct rs_str text, struct sip_uri *u)
+{
+	return sip_uri_parse_in(text, text.len ? text.p + text.len : text.p, u);
 }
 
 static bool next_pair(struct rs_str all, char sep, size_t *pos, struct rs_str *name, struct rs_str *value)

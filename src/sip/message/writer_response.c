@@ -31,7 +31,7 @@ static void copy_first(struct sip_writer *w, const struct sip_msg *msg, enum sip
 /* The next piece of a Via value: up to a ';' outside quotes. */
 static const char *piece_end(const char *p, const char *end)
 {
-	struct sip_cur c = {p, end};
+	struct sip_cur c = cur_between(p, end);
 	struct rs_str q;
 
 	while (c.p < end && *c.p != ';') {

@@ -1,0 +1,213 @@
+/*
+ * Finding the end of a run, 16 bytes at a time where the processor has SSE2 (every x86-64), else byte by byte. Private to
+ * the message layer. Every scan takes what it looks through, [p, end), and how far bytes may be read, safe >= end: a
+ * value ends inside a message, and what stands behind it may be looked at but never counts.
+ */
+#ifndef SIP_MESSAGE_SCAN_H
+#define SIP_MESSAGE_SCAN_H
+
+#include "base/str.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum {
+	C_DIGIT = 1 << 0,
+	C_HEX = 1 << 1,
+	C_ALPHA = 1 << 2,
+	C_TOKEN = 1 << 3,
+	C_WORD = 1 << 4, /* of a Call-ID */
+	C_USER = 1 << 5, /* of a user part, escapes apart */
+	C_PASSWORD = 1 << 6,
+	C_PARAM = 1 << 7,  /* of a URI parameter */
+	C_HEADER = 1 << 8, /* of a URI header */
+	C_URIC = 1 << 9,   /* of any other URI */
+	C_HOST = 1 << 10,  /* of a host name; the underscore, which names inside companies have, too */
+	C_VALUE = 1 << 11, /* of a header parameter's value: token, host, IPv6 address, and what base64 brings along */
+	C_LWS = 1 << 12,   /* blank, tab, CR, LF: in a value CR and LF are always part of a fold */
+	C_SCHEME = 1 << 13,
+	C_RESERVED = 1 << 14, /* escaped and plain differ (RFC 2396 section 2.2) */
+};
+
+/* The classes that hold every letter, digit, '-', '.' and '_', as C_HOST does: sip_span's. */
+#define SIP_WIDE_CLASSES (C_TOKEN | C_WORD | C_USER | C_PASSWORD | C_PARAM | C_HEADER | C_URIC | C_HOST | C_VALUE)
+
+extern const uint16_t sip_chars[256];
+
+static inline bool is_class(char c, unsigned class)
+{
+	return (sip_chars[(unsigned char)c] & class) != 0;
+}
+
+#ifdef __SSE2__
+
+static inline __m128i sip_load16(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* A bit for each of the 16 bytes. */
+static inline unsigned sip_bits(__m128i x)
+{
+	return (unsigned)_mm_movemask_epi8(x);
+}
+
+static inline __m128i sip_is_byte(__m128i x, char c)
+{
+	return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
+}
+
+/*
+ * Bytes from first to last, which is below 0x80: moved up so that last becomes the largest signed byte, those in the
+ * range are the largest.
+ */
+static inline __m128i sip_in_range(__m128i x, char first, char last)
+{
+	return _mm_cmpgt_epi8(_mm_add_epi8(x, _mm_set1_epi8((char)(127 - last))),
+			      _mm_set1_epi8((char)(126 - (last - first))));
+}
+
+/* Letters, digits, '-', '.' and '_': C_HOST. */
+static inline __m128i sip_is_plain(__m128i x)
+{
+	__m128i letters = sip_in_range(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 'z');
+
+	return _mm_or_si128(_mm_or_si128(letters, sip_in_range(x, '0', '9')),
+			    _mm_or_si128(sip_in_range(x, '-', '.'), sip_is_byte(x, '_')));
+}
+
+#endif
+
+/* The first byte that is not of C_HOST, or end. */
+static inline const char *sip_skip_plain(const char *p, const char *end, const char *safe)
+{
+#ifdef __SSE2__
+	for (; safe - p >= 16; p += 16) {
+		unsigned other = sip_bits(sip_is_plain(sip_load16(p))) ^ 0xffffu;
+
+		if (other) {
+			p += __builtin_ctz(other);
+			return p < end ? p : end;
+		}
+		if (end - p <= 16)
+			return end;
+	}
+#endif
+	(void)safe;
+	while (p < end && is_class(*p, C_HOST))
+		p++;
+	return p;
+}
+
+/*
+ * sip_skip_plain over a host name. *ok: labels between single dots; no label to start with a hyphen is all that
+ * resolvers agree on.
+ */
+static inline const char *sip_skip_host(const char *p, const char *end, const char *safe, bool *ok)
+{
+	bool start = true; /* of a label */
+
+	*ok = true;
+#ifdef __SSE2__
+	for (; safe - p >= 16; p += 16) {
+		__m128i x = sip_load16(p);
+		unsigned stop = (sip_bits(sip_is_plain(x)) ^ 0xffffu) | 0x10000u, dots = sip_bits(sip_is_byte(x, '.'));
+
+		if (end - p < 16)
+			stop |= 1u << (end - p);
+		/* Dots and hyphens, before the first stop, where a label starts. */
+		if (sip_bits(sip_in_range(x, '-', '.')) & (dots << 1 | start) & ((stop & -stop) - 1))
+			*ok = false;
+		start = (dots & 0x8000u) != 0;
+		if (stop & 0xffffu)
+			return p + __builtin_ctz(stop);
+	}
+#endif
+	(void)safe;
+	for (; p < end && is_class(*p, C_HOST); p++) {
+		if (start && (*p == '.' || *p == '-'))
+			*ok = false;
+		start = *p == '.';
+	}
+	return p;
+}
+
+/* The first byte that is not of class, one or several of SIP_WIDE_CLASSES; or end. */
+static inline const char *sip_span(const char *p, const char *end, const char *safe, unsigned class)
+{
+	for (;; p++) {
+		p = sip_skip_plain(p, end, safe);
+		if (p == end || !is_class(*p, class))
+			return p;
+	}
+}
+
+/* The first c, or end. */
+static inline const char *sip_find(const char *p, const char *end, const char *safe, char c)
+{
+#ifdef __SSE2__
+	for (; safe - p >= 16; p += 16) {
+		unsigned hit = sip_bits(sip_is_byte(sip_load16(p), c));
+
+		if (hit) {
+			p += __builtin_ctz(hit);
+			return p < end ? p : end;
+		}
+		if (end - p <= 16)
+			return end;
+	}
+#endif
+	(void)safe;
+	while (p < end && *p != c)
+		p++;
+	return p;
+}
+
+/* The first CR or LF, or end. */
+static inline const char *sip_find_eol(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	while (end - p >= 32) {
+		/* What lies between them is as rare as it is harmless. */
+		__m128i a = sip_in_range(sip_load16(p), '\n', '\r'), b = sip_in_range(sip_load16(p + 16), '\n', '\r');
+
+		if (!sip_bits(_mm_or_si128(a, b))) {
+			p += 32;
+			continue;
+		}
+		p += __builtin_ctz(sip_bits(a) | sip_bits(b) << 16);
+		if (*p == '\r' || *p == '\n')
+			return p;
+		p++;
+	}
+#endif
+	while (p < end && *p != '\r' && *p != '\n')
+		p++;
+	return p;
+}
+
+/* The first '"', backslash or control character, or end: what a quoted string must be looked at for. */
+static inline const char *sip_find_quote(const char *p, const char *end, const char *safe)
+{
+#ifdef __SSE2__
+	for (; safe - p >= 16; p += 16) {
+		__m128i x = sip_load16(p), quote = _mm_or_si128(sip_is_byte(x, '"'), sip_is_byte(x, '\\'));
+		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
+		unsigned hit = sip_bits(_mm_or_si128(_mm_or_si128(quote, low), sip_is_byte(x, 0x7f)));
+
+		if (hit) {
+			p += __builtin_ctz(hit);
+			return p < end ? p : end;
+		}
+		if (end - p <= 16)
+			return end;
+	}
+#endif
+	(void)safe;
+	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= ' ' && *p != 0x7f)
+		p++;
+	return p;
+}
+
+#endif

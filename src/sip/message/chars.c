@@ -75,56 +75,33 @@ bool sip_all(struct rs_str s, unsigned class, bool escapes)
 	return (escapes ? cur_escaped(&c, class) : (cur_span(&c, class), true)) && cur_end(&c);
 }
 
-bool cur_escaped(struct sip_cur *c, unsigned class)
+const char *sip_escaped_end(const char *p, const char *end, const char *safe, unsigned class)
 {
 	for (;;) {
-		c->p = sip_span(c->p, c->end, c->safe, class);
-		if (!cur_at(c, '%'))
-			return true;
-		if (c->end - c->p < 3 || !is_class(c->p[1], C_HEX) || !is_class(c->p[2], C_HEX))
-			return false;
-		c->p += 3;
+		p = sip_span(p, end, safe, class);
+		if (p == end || *p != '%')
+			return p;
+		if (end - p < 3 || !is_class(p[1], C_HEX) || !is_class(p[2], C_HEX))
+			return NULL;
+		p += 3;
 	}
 }
 
-bool cur_quoted(struct sip_cur *c, struct rs_str *out)
+const char *sip_quote_end(const char *p, const char *end, const char *safe)
 {
-	const char *start = c->p + 1;
-
-	for (const char *p = start;; p++) {
-		p = sip_find_quote(p, c->end, c->safe);
-		if (p == c->end)
-			return false;
-		if (*p == '"') {
-			*out = rs_str_n(start, (size_t)(p - start));
-			c->p = p + 1;
-			return true;
-		}
+	for (;; p++) {
+		p = sip_find_quote(p, end, safe);
+		if (p == end)
+			return NULL;
+		if (*p == '"')
+			return p;
 		if (*p == '\\') {
-			if (++p == c->end || *p == '\r' || *p == '\n')
-				return false;
+			if (++p == end || *p == '\r' || *p == '\n')
+				return NULL;
 		} else if (!is_lws(*p)) {
-			return false;
+			return NULL;
 		}
 	}
-}
-
-int cur_number(struct sip_cur *c, uint64_t max, uint64_t *out)
-{
-	const char *p = c->p;
-	bool over = false;
-	uint64_t v = 0;
-
-	for (; p < c->end && is_class(*p, C_DIGIT); p++) {
-		if (!over)
-			v = v * 10 + (unsigned)(*p - '0');
-		over = over || v > max;
-	}
-	if (p == c->p)
-		return 0;
-	c->p = p;
-	*out = over ? max : v;
-	return over ? 2 : 1;
 }
 
 const char *sip_value_end(const char *p, const char *end)

@@ -134,15 +134,63 @@ static inline bool cur_take(struct sip_cur *c, char x)
 	return true;
 }
 
-/* The longest run of a class of SIP_WIDE_CLASSES and of %HH. False: a '%' without its digits. */
-bool cur_escaped(struct sip_cur *c, unsigned class);
+/* Behind the longest run of a class of SIP_WIDE_CLASSES and of %HH from p on; NULL: a '%' without its digits. */
+const char *sip_escaped_end(const char *p, const char *end, const char *safe, unsigned class);
+static inline bool cur_escaped(struct sip_cur *c, unsigned class)
+{
+	const char *p = sip_span(c->p, c->end, c->safe, class);
+
+	if (p < c->end && *p == '%')
+		p = sip_escaped_end(p, c->end, c->safe, class);
+	if (!p)
+		return false;
+	c->p = p;
+	return true;
+}
+
 /*
- * A quoted string; the cursor stands on its opening quote. *out is what stands between the quotes. False: no end, or
- * a control character that is not escaped.
+ * The closing quote of a quoted string, p standing behind the opening one. NULL: no end, or a control character that is
+ * not escaped.
  */
-bool cur_quoted(struct sip_cur *c, struct rs_str *out);
+const char *sip_quote_end(const char *p, const char *end, const char *safe);
+/* A quoted string; the cursor stands on its opening quote. *out is what stands between the quotes. */
+static inline bool cur_quoted(struct sip_cur *c, struct rs_str *out)
+{
+	const char *start = c->p + 1, *p = sip_find_quote(start, c->end, c->safe);
+
+	if (p == c->end || *p != '"') {
+		p = sip_quote_end(p, c->end, c->safe);
+		if (!p)
+			return false;
+	}
+	*out = rs_str_n(start, (size_t)(p - start));
+	c->p = p + 1;
+	return true;
+}
+
 /* 1*DIGIT. 1: *out; 2: it was larger than max (at most 2**60), *out is max; 0: no digit. */
-int cur_number(struct sip_cur *c, uint64_t max, uint64_t *out);
+static inline int cur_number(struct sip_cur *c, uint64_t max, uint64_t *out)
+{
+	const char *p = c->p;
+	uint64_t v = 0;
+	int rc = 1;
+
+	for (; p < c->end && (unsigned char)(*p - '0') <= 9; p++) {
+		v = v * 10 + (unsigned char)(*p - '0');
+		if (v > max) {
+			v = max;
+			rc = 2;
+			while (p < c->end && is_class(*p, C_DIGIT))
+				p++;
+			break;
+		}
+	}
+	if (p == c->p)
+		return 0;
+	c->p = p;
+	*out = v;
+	return rc;
+}
 /* The end of the first comma-separated value of raw text (quotes and <> respected): the comma, or end. */
 const char *sip_value_end(const char *p, const char *end);
 

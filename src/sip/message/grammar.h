@@ -6,10 +6,41 @@
 #include "sip/message/chars.h"
 #include "sip/message/store.h"
 
-/* A host (IPv6 in brackets) at the cursor. *port becomes 0. 0 or -1. */
-int sip_cur_hostport(struct sip_cur *c, struct rs_str *host, uint16_t *port);
-/* The digits of a port, 1 to 65535. 0 or -1. */
-int sip_cur_port(struct sip_cur *c, uint16_t *port);
+/* The cursor stands on '['. 0 or -1. */
+int sip_cur_ipv6_reference(struct sip_cur *c, struct rs_str *host);
+/* A host (IPv6 in brackets) at the cursor. 0 or -1. */
+static inline int cur_host(struct sip_cur *c, struct rs_str *host)
+{
+	const char *start = c->p;
+	bool ok;
+
+	if (cur_at(c, '[')) {
+		struct sip_cur at = *c;
+		int rc = sip_cur_ipv6_reference(&at, host);
+
+		c->p = at.p;
+		return rc;
+	}
+	c->p = sip_skip_host(start, c->end, c->safe, &ok);
+	*host = rs_str_n(start, (size_t)(c->p - start));
+	return ok && c->p > start ? 0 : -1;
+}
+/* The digits of a port, 1 to 65535: 0 would read as "none written". 0 or -1. */
+static inline int cur_port(struct sip_cur *c, uint16_t *port)
+{
+	uint64_t v;
+
+	if (cur_number(c, 65535, &v) != 1 || v == 0)
+		return -1;
+	*port = (uint16_t)v;
+	return 0;
+}
+
+/* What is known of a header at compile time; a row for each id. */
+struct sip_hdr_kind {
+	uint8_t shape, flags;
+};
+extern const struct sip_hdr_kind sip_hdr_kinds[SIP_HDR_N];
 
 /* One ";name[=value]" at the cursor with the blanks around it. 1: *out; 0: no ';' stands here; -1: bad. */
 int sip_cur_param(struct sip_cur *c, struct sip_param *out);

@@ -116,7 +116,7 @@ int sip_parse_name_addr(struct sip_cur *c, enum sip_hdr_id id, struct sip_store 
 		c->p++;
 		return 0;
 	}
-	return parse(c, (sip_hdr_flags(id) & SIP_HDR_LIST) != 0, store, v);
+	return parse(c, (sip_hdr_kinds[id].flags & SIP_HDR_LIST) != 0, store, v);
 }
 
 int sip_parse_uri_params(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)

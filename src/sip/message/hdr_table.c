@@ -3,21 +3,32 @@
  * in sip/hdr.h itself, so that adding a header is adding its row.
  */
 #include "sip/hdr.h"
-#include "sip/message/chars.h"
+#include "sip/message/grammar.h"
 
 #include <stdlib.h>
 
-struct row {
-	struct rs_str name, compact;
-	uint8_t shape, flags;
+/* clang-format off */
+static const struct rs_str names[SIP_HDR_N] = {
+	[SIP_HDR_OTHER] = RS_STR_INIT(""),
+#define NAME(id, name, compact, shape, flags) [SIP_HDR_##id] = RS_STR_INIT(name),
+	SIP_HDR_TABLE(NAME)
+#undef NAME
 };
 
-static const struct row rows[SIP_HDR_N] = {[SIP_HDR_OTHER] = {RS_STR_INIT(""), RS_STR_INIT(""), SIP_SHAPE_TEXT, 0},
-#define ROW(id, name, compact, shape, flags)                                                                           \
-	[SIP_HDR_##id] = {RS_STR_INIT(name), RS_STR_INIT(compact), SIP_SHAPE_##shape, flags},
-					   SIP_HDR_TABLE(ROW)
-#undef ROW
+static const struct rs_str compact_names[SIP_HDR_N] = {
+	[SIP_HDR_OTHER] = RS_STR_INIT(""),
+#define COMPACT(id, name, compact, shape, flags) [SIP_HDR_##id] = RS_STR_INIT(compact),
+	SIP_HDR_TABLE(COMPACT)
+#undef COMPACT
 };
+
+const struct sip_hdr_kind sip_hdr_kinds[SIP_HDR_N] = {
+	[SIP_HDR_OTHER] = {SIP_SHAPE_TEXT, 0},
+#define KIND(id, name, compact, shape, flags) [SIP_HDR_##id] = {SIP_SHAPE_##shape, flags},
+	SIP_HDR_TABLE(KIND)
+#undef KIND
+};
+/* clang-format on */
 
 /* What names are compared by: their first and their last bytes, which overlap in short ones. */
 struct key {
@@ -55,7 +66,7 @@ static bool try_multiplier(uint64_t mul)
 {
 	memset(slots, 0, sizeof(slots));
 	for (unsigned id = 1; id < SIP_HDR_N; id++) {
-		uint32_t slot = slot_of(keys[id], rows[id].name.len, mul);
+		uint32_t slot = slot_of(keys[id], names[id].len, mul);
 
 		if (slots[slot])
 			return false;
@@ -70,9 +81,9 @@ __attribute__((constructor)) static void build(void)
 	uint64_t mul = 0x9e3779b97f4a7c15u;
 
 	for (unsigned id = 1; id < SIP_HDR_N; id++) {
-		keys[id] = key_of(rows[id].name);
-		if (rows[id].compact.len)
-			compact_ids[rows[id].compact.p[0] - 'a'] = (uint8_t)id;
+		keys[id] = key_of(names[id]);
+		if (compact_names[id].len)
+			compact_ids[compact_names[id].p[0] - 'a'] = (uint8_t)id;
 	}
 	for (unsigned tries = 0; !try_multiplier(mul); tries++) {
 		/* Two names alike in all that slot_of looks at: the table was changed and slot_of must be, too. */
@@ -97,12 +108,12 @@ enum sip_hdr_id sip_hdr_from_name(struct rs_str name)
 	}
 	key = key_of(name);
 	id = slots[slot_of(key, name.len, multiplier)];
-	if (rows[id].name.len != name.len || !sip_same_word(key.head, keys[id].head) ||
+	if (names[id].len != name.len || !sip_same_word(key.head, keys[id].head) ||
 	    !sip_same_word(key.tail, keys[id].tail))
 		return SIP_HDR_OTHER;
 	/* What lies between head and tail. */
 	for (size_t i = 8; i + 8 < name.len; i++) {
-		if (to_lower(name.p[i]) != to_lower(rows[id].name.p[i]))
+		if (to_lower(name.p[i]) != to_lower(names[id].p[i]))
 			return SIP_HDR_OTHER;
 	}
 	return (enum sip_hdr_id)id;
@@ -110,17 +121,17 @@ enum sip_hdr_id sip_hdr_from_name(struct rs_str name)
 
 struct rs_str sip_hdr_name(enum sip_hdr_id id)
 {
-	return id < SIP_HDR_N ? rows[id].name : RS_STR("");
+	return id < SIP_HDR_N ? names[id] : RS_STR("");
 }
 struct rs_str sip_hdr_compact(enum sip_hdr_id id)
 {
-	return id < SIP_HDR_N ? rows[id].compact : RS_STR("");
+	return id < SIP_HDR_N ? compact_names[id] : RS_STR("");
 }
 enum sip_hdr_shape sip_hdr_shape(enum sip_hdr_id id)
 {
-	return id < SIP_HDR_N ? (enum sip_hdr_shape)rows[id].shape : SIP_SHAPE_TEXT;
+	return id < SIP_HDR_N ? (enum sip_hdr_shape)sip_hdr_kinds[id].shape : SIP_SHAPE_TEXT;
 }
 unsigned sip_hdr_flags(enum sip_hdr_id id)
 {
-	return id < SIP_HDR_N ? rows[id].flags : 0;
+	return id < SIP_HDR_N ? sip_hdr_kinds[id].flags : 0;
 }

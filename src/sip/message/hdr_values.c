@@ -46,8 +46,8 @@ static uint32_t count_at_most(struct rs_str text)
 static inline void filling_init(struct filling *f, enum sip_hdr_id id)
 {
 	f->id = id;
-	f->shape = (uint8_t)sip_hdr_shape(id);
-	f->list = (sip_hdr_flags(id) & SIP_HDR_LIST) != 0;
+	f->shape = sip_hdr_kinds[id].shape;
+	f->list = (sip_hdr_kinds[id].flags & SIP_HDR_LIST) != 0;
 	f->n = f->cap = 0;
 }
 
@@ -59,31 +59,8 @@ static inline size_t values_size(struct filling *f)
 	return (size_t)f->cap * shapes[f->shape].size;
 }
 
-/*
- * A single line is taken for a single value until a comma follows that: then all are counted and the first one moves. In
- * lists of tokens most lines have several.
- */
-static bool counted_first(const struct filling *f)
-{
-	return f->list && f->shape == SIP_SHAPE_TOKEN;
-}
-
-/* Room for the values in rest, too. -1: no memory, or no more values than these are allowed. */
-static int more_room(struct filling *f, struct rs_str rest)
-{
-	size_t size = shapes[f->shape].size;
-	char *old = f->at;
-
-	f->cap = f->n + count_at_most(rest);
-	f->at = sip_store_alloc(&f->store, values_size(f));
-	if (!f->at || f->cap == f->n)
-		return -1;
-	memcpy(f->at, old, f->n * size);
-	return 0;
-}
-
 /* All values of one line. An empty list (Accept, Supported, Allow) is no value at all. */
-static int fill_line(struct filling *f, struct sip_cur c, bool last)
+static int fill_line(struct filling *f, struct sip_cur c)
 {
 	bool lenient = f->list && f->shape == SIP_SHAPE_TOKEN;
 	size_t size = shapes[f->shape].size;
@@ -96,9 +73,7 @@ static int fill_line(struct filling *f, struct sip_cur c, bool last)
 			c.p++;
 			continue;
 		}
-		if (f->n == f->cap && (!last || more_room(f, rs_str_n(c.p, (size_t)(c.end - c.p)))))
-			return -1;
-		if (shapes[f->shape].parse(&c, f->id, &f->store, f->at + f->n * size))
+		if (f->n == f->cap || shapes[f->shape].parse(&c, f->id, &f->store, f->at + f->n * size))
 			return -1;
 		f->n++;
 		cur_lws(&c);
@@ -139,7 +114,7 @@ int sip_hdr_parse(enum sip_hdr_id id, struct rs_str value, struct rs_arena *aren
 	size = values_size(&f);
 	sip_store_open(&f.store, arena, size + shapes[f.shape].params * sizeof(struct sip_param));
 	f.at = sip_store_alloc(&f.store, size);
-	if (!f.at || line_cur(&f, value, &c) || fill_line(&f, c, false))
+	if (!f.at || line_cur(&f, value, &c) || fill_line(&f, c))
 		return -1;
 	finish(out, &f);
 	return 0;
@@ -148,53 +123,87 @@ int sip_hdr_parse(enum sip_hdr_id id, struct rs_str value, struct rs_arena *aren
 /* What typed[id] holds for a header that breaks its grammar, so that it is tried once only. */
 static struct sip_hdr_values bad_values;
 
-/* The values of all lines from h on, with f's room made. */
+/* The values of all lines from h on. */
 static int fill_lines(struct filling *f, const struct sip_msg *msg, const struct sip_hdr *h)
 {
-	bool single = !h->next;
-
 	for (; h; h = sip_msg_next(msg, h)) {
 		struct sip_cur c = cur_of(h->value);
 
-		if (h->folded) {
-			if (line_cur(f, h->value, &c))
-				return -1;
-		} else {
+		if (!h->folded)
 			c.safe = msg->bytes.p + msg->bytes.len;
-		}
-		if (fill_line(f, c, single))
+		else if (line_cur(f, h->value, &c))
+			return -1;
+		if (fill_line(f, c))
 			return -1;
 	}
 	return 0;
 }
 
-static struct sip_hdr_values *parse_all(struct sip_msg *msg, enum sip_hdr_id id, bool own)
+/* out, with its values behind it. NULL: no memory. */
+static struct sip_hdr_values *make_room(struct filling *f)
 {
-	size_t head = sip_store_round(sizeof(struct sip_hdr_values)), size;
-	const struct sip_hdr *h = sip_msg_first(msg, id);
+	size_t head = sip_store_round(sizeof(struct sip_hdr_values));
+	struct sip_hdr_values *out = sip_store_alloc(&f->store, head + values_size(f));
+
+	f->at = out ? (char *)out + head : NULL;
+	return out;
+}
+
+/* The one value that most headers have. NULL: bad, or not the only one. */
+static inline struct sip_hdr_values *parse_single(struct filling *f, const struct sip_msg *msg, struct rs_str value)
+{
+	struct sip_cur c = {value.p, value.p + value.len, msg->bytes.p + msg->bytes.len};
 	struct sip_hdr_values *out;
+
+	f->n = f->cap = 1;
+	out = make_room(f);
+	if (!out || shapes[f->shape].parse(&c, f->id, &f->store, f->at))
+		return NULL;
+	cur_lws(&c);
+	return cur_end(&c) ? out : NULL;
+}
+
+static struct sip_hdr_values *parse_all(struct filling *f, const struct sip_msg *msg, const struct sip_hdr *first)
+{
+	struct sip_hdr_values *out;
+
+	f->n = f->cap = 0;
+	for (const struct sip_hdr *h = first; h && f->cap <= sip_limits.values; h = sip_msg_next(msg, h))
+		f->cap += f->list ? count_at_most(h->value) : 1;
+	out = make_room(f);
+	return out && fill_lines(f, msg, first) == 0 ? out : NULL;
+}
+
+static struct sip_hdr_values *parse(struct sip_msg *msg, enum sip_hdr_id id, bool own)
+{
+	const struct sip_hdr *h = sip_msg_first(msg, id);
+	struct sip_hdr_values *out = NULL;
+	bool tokens, single;
 	struct filling f;
-	int rc = -1;
+	char *start;
 
 	filling_init(&f, id);
-	if (!h->next && !counted_first(&f)) {
-		f.cap = 1;
-	} else {
-		for (const struct sip_hdr *i = h; i && f.cap <= sip_limits.values; i = sip_msg_next(msg, i))
-			f.cap += f.list ? count_at_most(i->value) : 1;
-	}
-	size = head + values_size(&f);
-	if (own)
+	tokens = f.list && f.shape == SIP_SHAPE_TOKEN;
+	single = !h->next && !h->folded && !tokens;
+	if (own) {
 		sip_store_open_rest(&f.store, msg->arena);
-	else
-		sip_store_open(&f.store, msg->arena, size + shapes[f.shape].params * sizeof(struct sip_param));
-	out = sip_store_alloc(&f.store, size);
-	if (out) {
-		f.at = (char *)out + head;
-		rc = fill_lines(&f, msg, h);
+	} else {
+		uint32_t n = tokens ? 4 : 1;
+
+		sip_store_open(&f.store, msg->arena,
+			       sip_store_round(sizeof(*out)) + (size_t)n * shapes[f.shape].size +
+				       shapes[f.shape].params * sizeof(struct sip_param));
+	}
+	start = f.store.at;
+	if (single)
+		out = parse_single(&f, msg, h->value);
+	if (!out) {
+		f.store.at = start;
+		/* A value that cannot be read is bad wherever it stands. */
+		out = single && !f.list ? NULL : parse_all(&f, msg, h);
 	}
 	sip_store_close(&f.store);
-	if (rc)
+	if (!out)
 		return &bad_values;
 	finish(out, &f);
 	return out;
@@ -205,7 +214,7 @@ const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_
 	struct sip_hdr_values *values = atomic_load_explicit(&msg->typed[id], memory_order_relaxed);
 
 	if (!values) {
-		values = parse_all(msg, id, true);
+		values = parse(msg, id, true);
 		atomic_store_explicit(&msg->typed[id], values, memory_order_relaxed);
 	}
 	return values == &bad_values ? NULL : values;
@@ -222,7 +231,7 @@ const struct sip_hdr_values *sip_msg_values(struct sip_msg *msg, enum sip_hdr_id
 		return NULL;
 	seen = atomic_load_explicit(&msg->typed[id], memory_order_acquire);
 	if (!seen) {
-		values = parse_all(msg, id, false);
+		values = parse(msg, id, false);
 		/* Another thread may have been faster; then its result is everybody's. */
 		if (atomic_compare_exchange_strong_explicit(&msg->typed[id], &seen, values, memory_order_acq_rel,
 							    memory_order_acquire))

@@ -44,12 +44,13 @@ static inline int via_head(struct sip_cur *c, struct sip_via *v)
 	if (!v->transport.len || cur_end(c) || !is_lws(*c->p))
 		return -1;
 	cur_lws(c);
-	if (sip_cur_hostport(c, &v->host, &v->port))
+	v->port = 0;
+	if (cur_host(c, &v->host))
 		return -1;
 	cur_lws(c);
 	if (cur_take(c, ':')) {
 		cur_lws(c);
-		if (sip_cur_port(c, &v->port))
+		if (cur_port(c, &v->port))
 			return -1;
 		cur_lws(c);
 	}
@@ -77,7 +78,7 @@ static inline int note_param(struct sip_via *v, const struct sip_param *p)
 			if (v->has_rport)
 				return -1;
 			v->has_rport = true;
-			return p->value.p && (sip_cur_port(&c, &v->rport) || !cur_end(&c)) ? -1 : 0;
+			return p->value.p && (cur_port(&c, &v->rport) || !cur_end(&c)) ? -1 : 0;
 		}
 		return 0;
 	case 6:

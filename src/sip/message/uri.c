@@ -28,46 +28,17 @@ static inline bool cur_pairs(struct sip_cur *c, char sep, unsigned class, bool v
 	return true;
 }
 
-static inline int cur_host_name(struct sip_cur *c, struct rs_str *host)
+int sip_cur_ipv6_reference(struct sip_cur *c, struct rs_str *host)
 {
-	const char *start = c->p;
-	bool ok;
+	const char *close = sip_find(c->p, c->end, c->safe, ']');
+	struct sip_addr a;
 
-	c->p = sip_skip_host(start, c->end, c->safe, &ok);
-	*host = rs_str_n(start, (size_t)(c->p - start));
-	return ok && c->p > start ? 0 : -1;
-}
-
-/* hostport; the cursor is left behind it. */
-int sip_cur_hostport(struct sip_cur *c, struct rs_str *host, uint16_t *port)
-{
-	const char *start = c->p;
-
-	if (cur_at(c, '[')) {
-		const char *close = memchr(start, ']', (size_t)(c->end - start));
-		struct sip_addr a;
-
-		if (!close)
-			return -1;
-		*host = rs_str_n(start, (size_t)(close + 1 - start));
-		if (sip_addr_parse(*host, &a))
-			return -1;
-		c->p = close + 1;
-	} else if (cur_host_name(c, host)) {
+	if (close == c->end)
 		return -1;
-	}
-	*port = 0;
-	return 0;
-}
-
-int sip_cur_port(struct sip_cur *c, uint16_t *port)
-{
-	uint64_t v;
-
-	/* 0 would read as "none written". */
-	if (cur_number(c, 65535, &v) != 1 || v == 0)
+	*host = rs_str_n(c->p, (size_t)(close + 1 - c->p));
+	if (sip_addr_parse(*host, &a))
 		return -1;
-	*port = (uint16_t)v;
+	c->p = close + 1;
 	return 0;
 }
 
@@ -98,9 +69,7 @@ static inline int parse_sip(struct sip_cur c, struct sip_uri *u)
 		at = sip_find(at, c.end, c.safe, '@');
 	if (at < c.end && parse_userinfo(&c, at, u))
 		return -1;
-	if (sip_cur_hostport(&c, &u->host, &u->port))
-		return -1;
-	if (cur_take(&c, ':') && sip_cur_port(&c, &u->port))
+	if (cur_host(&c, &u->host) || (cur_take(&c, ':') && cur_port(&c, &u->port)))
 		return -1;
 	if (cur_take(&c, ';')) {
 		start = c.p;
@@ -169,7 +138,12 @@ int sip_uri_parse_in(struct rs_str text, const char *safe, struct sip_uri *u)
 	u->has_user = u->has_password = false;
 	if (text.len > sip_limits.uri)
 		return -1;
-	n = text.len > 4 && SIP_IS(rs_str_n(text.p, 4), "sip:") ? 3 : scheme_length(text);
+	if (text.len > 4 && SIP_IS(rs_str_n(text.p, 4), "sip:")) {
+		u->scheme = SIP_URI_SIP;
+		u->scheme_text = rs_str_n(text.p, 3);
+		return parse_sip((struct sip_cur){text.p + 4, text.p + text.len, safe}, u);
+	}
+	n = scheme_length(text);
 	if (!n)
 		return -1;
 	u->scheme_text = rs_str_n(text.p, n);

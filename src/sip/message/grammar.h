@@ -36,12 +36,6 @@ static inline int cur_port(struct sip_cur *c, uint16_t *port)
 	return 0;
 }
 
-/* What is known of a header at compile time; a row for each id. */
-struct sip_hdr_kind {
-	uint8_t shape, flags;
-};
-extern const struct sip_hdr_kind sip_hdr_kinds[SIP_HDR_N];
-
 /* One ";name[=value]" at the cursor with the blanks around it. 1: *out; 0: no ';' stands here; -1: bad. */
 int sip_cur_param(struct sip_cur *c, struct sip_param *out);
 /* All of them, the array in store. 0, or -1: bad, too many, or no memory. */
@@ -102,10 +96,10 @@ sip_shape_parse sip_parse_text, sip_parse_number, sip_parse_cseq, sip_parse_via,
 	sip_parse_timestamp, sip_parse_call_id;
 
 /*
- * Types a header while the message is its maker's alone: what sip_msg_values would, without what guards against
- * other threads. id stands in it.
+ * Types a header while the message is its maker's alone: what sip_msg_values would, without what guards against other
+ * threads. id stands in the message; store is the rest of its arena.
  */
-const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_id id);
+const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_id id, struct sip_store *store);
 
 /* value without folds, copied to store only when it has some; p NULL: no memory. */
 struct rs_str sip_unfold(struct sip_store *store, struct rs_str value);

@@ -1,5 +1,6 @@
 /* name-addr and addr-spec with parameters (RFC 3261 section 20.10 and 25.1). */
 #include "sip/message/grammar.h"
+#include "sip/message/hdr_table.h"
 
 static inline int cut_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
 {

@@ -44,10 +44,15 @@ static inline enum sip_line_end sip_line_take(const char **pos, const char *end,
 		*pos = p + 2;
 		return SIP_LINE_EMPTY;
 	}
-	p = sip_span(p, end, end, C_TOKEN);
-	out->name = rs_str_n(start, (size_t)(p - start));
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
+	p = sip_skip_plain(p, end, end);
+	if (p == end || *p != ':') {
+		p = sip_span(p, end, end, C_TOKEN);
+		out->name = rs_str_n(start, (size_t)(p - start));
+		while (p < end && (*p == ' ' || *p == '\t'))
+			p++;
+	} else {
+		out->name = rs_str_n(start, (size_t)(p - start));
+	}
 	bad = p == end || *p != ':' || out->name.len == 0;
 	if (bad)
 		out->name.len = 0;

@@ -1,7 +1,7 @@
 /* What a message must satisfy before a service sees it, beyond what the index needs. */
 #include "sip/msg.h"
-#include "sip/message/chars.h"
 #include "sip/message/flaw.h"
+#include "sip/message/grammar.h"
 
 static const char *flaw_text(enum sip_msg_flaw flaw, unsigned status)
 {
@@ -69,10 +69,11 @@ static bool bare_cookie(struct rs_str branch)
 
 int sip_msg_check(struct sip_msg *msg)
 {
-	static const enum sip_hdr_id once[] = {SIP_HDR_FROM, SIP_HDR_TO};
-	static const enum sip_hdr_id lists[] = {SIP_HDR_CONTACT, SIP_HDR_ROUTE, SIP_HDR_RECORD_ROUTE};
+	static const enum sip_hdr_id ids[] = {SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CONTACT, SIP_HDR_ROUTE, SIP_HDR_RECORD_ROUTE};
+	enum sip_hdr_id wrong = SIP_HDR_OTHER;
 	const struct sip_hdr_values *v;
 	const struct sip_uri *uri;
+	struct sip_store store;
 
 	if (msg->flaw)
 		return -1;
@@ -82,16 +83,14 @@ int sip_msg_check(struct sip_msg *msg)
 		if (!uri || (sip_uri_is_sip(uri) && uri->headers.p))
 			return bad(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER);
 	}
-	v = sip_msg_values(msg, SIP_HDR_VIA, NULL);
+	sip_store_open_rest(&store, msg->arena);
+	v = sip_msg_type_own(msg, SIP_HDR_VIA, &store);
 	if (!v || bare_cookie(v->v.via[0].branch))
-		return bad(msg, SIP_FLAW_VALUE, SIP_HDR_VIA);
-	for (size_t i = 0; i < RS_ARRAY_SIZE(once); i++) {
-		if (!sip_msg_values(msg, once[i], NULL))
-			return bad(msg, SIP_FLAW_VALUE, once[i]);
+		wrong = SIP_HDR_VIA;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(ids) && !wrong; i++) {
+		if (msg->first[ids[i]] && !sip_msg_type_own(msg, ids[i], &store))
+			wrong = ids[i];
 	}
-	for (size_t i = 0; i < RS_ARRAY_SIZE(lists); i++) {
-		if (msg->first[lists[i]] && !sip_msg_values(msg, lists[i], NULL))
-			return bad(msg, SIP_FLAW_VALUE, lists[i]);
-	}
-	return 0;
+	sip_store_close(&store);
+	return wrong ? bad(msg, SIP_FLAW_VALUE, wrong) : 0;
 }

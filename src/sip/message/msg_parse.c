@@ -2,6 +2,7 @@
 #include "sip/msg.h"
 #include "sip/message/flaw.h"
 #include "sip/message/grammar.h"
+#include "sip/message/hdr_table.h"
 #include "sip/message/limits.h"
 #include "sip/message/lines.h"
 
@@ -177,7 +178,7 @@ static inline void note_line(struct index *ix, struct sip_hdr *h)
 		line_flaw(ix, SIP_FLAW_LIMIT, SIP_HDR_OTHER, 513);
 		return;
 	}
-	id = sip_hdr_from_name(h->name);
+	id = sip_hdr_lookup(h->name);
 	h->id = id;
 	h->next = 0;
 	ix->n++;
@@ -186,6 +187,7 @@ static inline void note_line(struct index *ix, struct sip_hdr *h)
 	first = &msg->first[id];
 	if (!*first) {
 		*first = (uint16_t)ix->n;
+		atomic_init(&msg->typed[id], NULL);
 	} else {
 		ix->v[ix->last[id] - 1].next = (uint16_t)ix->n;
 		if ((sip_hdr_flags(id) & SIP_HDR_ONCE) && !rs_str_eq(h->value, ix->v[*first - 1].value))
@@ -215,7 +217,8 @@ static int parse_headers(struct index *ix, const char *p, const char *end, const
 	}
 }
 
-static int index_keep(struct index *ix)
+/* The index, in store. -1: no memory. */
+static int index_keep(struct index *ix, struct sip_store *store)
 {
 	struct sip_msg *msg = ix->msg;
 
@@ -223,7 +226,7 @@ static int index_keep(struct index *ix)
 	msg->hdrs = ix->v;
 	if (ix->v != ix->local || ix->n == 0)
 		return 0;
-	msg->hdrs = rs_arena_alloc(msg->arena, ix->n * sizeof(*ix->v));
+	msg->hdrs = sip_store_alloc(store, ix->n * sizeof(*ix->v));
 	if (!msg->hdrs)
 		return -1;
 	memcpy(msg->hdrs, ix->v, ix->n * sizeof(*ix->v));
@@ -242,9 +245,9 @@ static bool as_received(const struct sip_msg *msg, struct rs_str s)
  * The top Via, From and To are typed here for everybody who asks later. What their grammars refuse is still read as far
  * as it goes: it tells where an answer goes and which transaction is meant.
  */
-static bool route_via(struct sip_msg *msg, struct rs_str value)
+static bool route_via(struct sip_msg *msg, struct rs_str value, struct sip_store *store)
 {
-	const struct sip_hdr_values *v = sip_msg_type_own(msg, SIP_HDR_VIA);
+	const struct sip_hdr_values *v = sip_msg_type_own(msg, SIP_HDR_VIA, store);
 	struct sip_via via;
 
 	if (v && as_received(msg, v->v.via[0].branch)) {
@@ -257,15 +260,15 @@ static bool route_via(struct sip_msg *msg, struct rs_str value)
 	return true;
 }
 
-static struct rs_str route_tag(struct sip_msg *msg, enum sip_hdr_id id, struct rs_str value)
+static struct rs_str route_tag(struct sip_msg *msg, enum sip_hdr_id id, struct rs_str value, struct sip_store *store)
 {
-	const struct sip_hdr_values *v = sip_msg_type_own(msg, id);
+	const struct sip_hdr_values *v = sip_msg_type_own(msg, id, store);
 
 	return v && as_received(msg, v->v.name_addr[0].tag) ? v->v.name_addr[0].tag : sip_tag_scan(value);
 }
 
 /* Reads the header from its first line. false: its value is bad. */
-static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value)
+static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value, struct sip_store *store)
 {
 	struct sip_msg *msg = ix->msg;
 	uint32_t n;
@@ -275,15 +278,15 @@ static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value)
 		msg->call_id = value;
 		return sip_call_id_ok(value);
 	case SIP_HDR_FROM:
-		msg->from_tag = route_tag(msg, id, value);
+		msg->from_tag = route_tag(msg, id, value, store);
 		return true;
 	case SIP_HDR_TO:
-		msg->to_tag = route_tag(msg, id, value);
+		msg->to_tag = route_tag(msg, id, value, store);
 		return true;
 	case SIP_HDR_CSEQ:
 		return sip_cseq_scan(value, &msg->cseq, &msg->cseq_method) == 0;
 	case SIP_HDR_VIA:
-		ix->via_ok = route_via(msg, value);
+		ix->via_ok = route_via(msg, value, store);
 		return ix->via_ok;
 	case SIP_HDR_MAX_FORWARDS:
 		return sip_content_length(value, &n) != 0;
@@ -294,7 +297,7 @@ static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value)
 }
 
 /* All of them, and the flaws so far in the order of the lines. */
-static void read_routing(struct index *ix)
+static void read_routing(struct index *ix, struct sip_store *store)
 {
 	static const enum sip_hdr_id routing[] = {SIP_HDR_VIA,  SIP_HDR_FROM,         SIP_HDR_TO,            SIP_HDR_CALL_ID,
 						  SIP_HDR_CSEQ, SIP_HDR_MAX_FORWARDS, SIP_HDR_CONTENT_LENGTH};
@@ -306,7 +309,7 @@ static void read_routing(struct index *ix)
 		enum sip_hdr_id id = routing[i];
 		uint32_t line = msg->first[id];
 
-		if (line && !route_by(ix, id, msg->hdrs[line - 1].value) && line <= before) {
+		if (line && !route_by(ix, id, msg->hdrs[line - 1].value, store) && line <= before) {
 			bad = id;
 			before = line - 1;
 		}
@@ -382,10 +385,13 @@ enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena,
 {
 	const char *p = bytes.p ? bytes.p : "", *end = p + bytes.len, *after, *body;
 	enum sip_parse_result rc;
-	bool bad_line = false;
+	bool bad_line = false, kept;
+	struct sip_store store;
 	struct index ix;
 
-	memset(msg, 0, sizeof(*msg));
+	/* typed[id] is cleared when first[id] is set. */
+	memset(msg, 0, offsetof(struct sip_msg, typed));
+	atomic_init(&msg->typed_extra, NULL);
 	msg->arena = arena;
 	msg->bytes = bytes;
 	while (p < end && (*p == '\r' || *p == '\n'))
@@ -401,9 +407,15 @@ enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena,
 	ix.cap = LOCAL_HDRS;
 	ix.via_ok = false;
 	ix.flaw = SIP_FLAW_NONE;
-	if (parse_headers(&ix, after, end, &body) || index_keep(&ix))
+	if (parse_headers(&ix, after, end, &body))
 		return SIP_PARSE_BAD;
-	read_routing(&ix);
+	sip_store_open_rest(&store, arena);
+	kept = index_keep(&ix, &store) == 0;
+	if (kept)
+		read_routing(&ix, &store);
+	sip_store_close(&store);
+	if (!kept)
+		return SIP_PARSE_BAD;
 	if (!body) {
 		if (stream)
 			return bytes.len <= sip_limits.msg ? SIP_PARSE_PARTIAL : SIP_PARSE_BAD;

@@ -75,6 +75,13 @@ bool sip_all(struct rs_str s, unsigned class, bool escapes)
 	return (escapes ? cur_escaped(&c, class) : (cur_span(&c, class), true)) && cur_end(&c);
 }
 
+const char *sip_skip_lws(const char *p, const char *end)
+{
+	while (p < end && is_lws(*p))
+		p++;
+	return p;
+}
+
 const char *sip_escaped_end(const char *p, const char *end, const char *safe, unsigned class)
 {
 	for (;;) {

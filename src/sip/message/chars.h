@@ -101,18 +101,21 @@ static inline bool cur_at(const struct sip_cur *c, char x)
 	return c->p < c->end && *c->p == x;
 }
 
+/* Behind the blanks and folds at p. */
+const char *sip_skip_lws(const char *p, const char *end);
+
 static inline void cur_lws(struct sip_cur *c)
 {
-	while (c->p < c->end && (unsigned char)*c->p <= ' ' && is_lws(*c->p))
-		c->p++;
+	if (c->p < c->end && __builtin_expect((unsigned char)*c->p <= ' ', 0))
+		c->p = sip_skip_lws(c->p, c->end);
 }
 
 /* What is_lws tells, cut from both ends. */
 static inline struct rs_str sip_trim(const char *p, const char *end)
 {
-	while (p < end && (unsigned char)*p <= ' ' && is_lws(*p))
-		p++;
-	while (p < end && (unsigned char)end[-1] <= ' ' && is_lws(end[-1]))
+	if (p < end && __builtin_expect((unsigned char)*p <= ' ', 0))
+		p = sip_skip_lws(p, end);
+	while (p < end && __builtin_expect((unsigned char)end[-1] <= ' ', 0) && is_lws(end[-1]))
 		end--;
 	return rs_str_n(p, (size_t)(end - p));
 }

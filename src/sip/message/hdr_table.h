@@ -58,6 +58,8 @@ static inline enum sip_hdr_id sip_hdr_lookup(struct rs_str name)
 	key = sip_hdr_key(name);
 	id = (enum sip_hdr_id)sip_hdr_slots[sip_hdr_slot(key, sip_hdr_multiplier)];
 	known = &sip_hdr_keys[id];
+	if (key.head == known->head && key.tail == known->tail && key.len == known->len && key.len <= 16)
+		return id;
 	if (key.len != known->len || !sip_same_word(key.head, known->head) || !sip_same_word(key.tail, known->tail) ||
 	    (key.len > 16 && !sip_hdr_same_middle(id, name)))
 		return SIP_HDR_OTHER;

@@ -66,9 +66,11 @@ static struct rs_str call_id_span(struct sip_cur *c)
 {
 	const char *start = c->p;
 
-	while (c->p < c->end && (is_class(*c->p, C_WORD) || *c->p == '@' || *c->p == '='))
-		c->p++;
-	return rs_str_n(start, (size_t)(c->p - start));
+	for (;; c->p++) {
+		c->p = sip_span(c->p, c->end, c->safe, C_WORD);
+		if (!cur_at(c, '@') && !cur_at(c, '='))
+			return rs_str_n(start, (size_t)(c->p - start));
+	}
 }
 
 bool sip_call_id_ok(struct rs_str s)

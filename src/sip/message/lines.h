@@ -12,20 +12,6 @@ enum sip_line_end {
 	SIP_LINE_CUT,   /* the text ends before the line does */
 };
 
-/* The LF of the next CRLF, or NULL. *bad: a bare CR or LF before it. */
-static inline const char *sip_find_crlf(const char *p, const char *end, bool *bad)
-{
-	for (;;) {
-		p = sip_find_eol(p, end);
-		if (end - p < 2)
-			return NULL;
-		if (p[0] == '\r' && p[1] == '\n')
-			return p + 1;
-		*bad = true;
-		p++;
-	}
-}
-
 /* A line without folds (the start line): *after is behind its CRLF. NULL: not complete. *bad: a bare CR or LF inside.
  */
 const char *sip_line_find_end(const char *p, const char *end, bool *bad);
@@ -34,44 +20,39 @@ const char *sip_line_find_end(const char *p, const char *end, bool *bad);
  * behind the empty line; CUT: not at all). The caller's own slot is filled so that nothing is copied on the way.
  */
 enum sip_line_end sip_line_next(const char **pos, const char *end, struct sip_hdr *out);
-/* The same, part of the caller: for the one that reads every message. */
-static inline enum sip_line_end sip_line_take(const char **pos, const char *end, struct sip_hdr *out)
+/*
+ * The line that nearly all are, "Name: value", without folds, blanks elsewhere and empty values. false: anything else,
+ * which is for sip_line_next; *pos stays.
+ */
+static inline bool sip_line_take_usual(const char **pos, const char *end, struct sip_hdr *out)
 {
-	const char *p = *pos, *start = p, *value, *lf;
-	bool bad;
+#ifdef __SSE2__
+	const char *p = *pos, *value, *cr;
+	unsigned stop;
 
-	if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
-		*pos = p + 2;
-		return SIP_LINE_EMPTY;
-	}
-	p = sip_skip_plain(p, end, end);
-	if (p == end || *p != ':') {
-		p = sip_span(p, end, end, C_TOKEN);
-		out->name = rs_str_n(start, (size_t)(p - start));
-		while (p < end && (*p == ' ' || *p == '\t'))
-			p++;
-	} else {
-		out->name = rs_str_n(start, (size_t)(p - start));
-	}
-	bad = p == end || *p != ':' || out->name.len == 0;
-	if (bad)
-		out->name.len = 0;
-	else
-		p++;
-	value = p;
+	/* The name is looked for in 16 bytes, and what is compared below lies before end, too. */
+	if (end - p < 24)
+		return false;
+	stop = sip_bits(sip_is_plain(sip_load16(p))) ^ 0xffffu;
+	if (!stop)
+		return false;
+	value = p + __builtin_ctz(stop) + 2;
+	if (value[-2] != ':' || value[-1] != ' ' || (unsigned char)value[0] <= ' ' || value - p < 3)
+		return false;
+	cr = sip_find_eol(value, end);
+	if (end - cr < 4 || cr[0] != '\r' || cr[1] != '\n' || cr[2] == ' ' || cr[2] == '\t' ||
+	    (unsigned char)cr[-1] <= ' ')
+		return false;
+	out->name = rs_str_n(p, (size_t)(value - 2 - p));
+	out->value = rs_str_n(value, (size_t)(cr - value));
+	out->line = rs_str_n(p, (size_t)(cr + 2 - p));
 	out->folded = false;
-	while ((lf = sip_find_crlf(p, end, &bad)) != NULL) {
-		p = lf + 1;
-		if (p == end || (*p != ' ' && *p != '\t')) {
-			out->folded = out->folded || bad;
-			out->value = sip_trim(value, lf - 1);
-			out->line = rs_str_n(start, (size_t)(p - start));
-			*pos = p;
-			return bad ? SIP_LINE_BAD : SIP_LINE_OK;
-		}
-		out->folded = true;
-	}
-	return SIP_LINE_CUT;
+	*pos = cr + 2;
+	return true;
+#else
+	(void)pos, (void)end, (void)out;
+	return false;
+#endif
 }
 
 /* Content-Length's value: 1 ok, 0 bad (no digits, or something else behind them). Saturates at UINT32_MAX. */

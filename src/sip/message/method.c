@@ -21,11 +21,23 @@ static const struct rs_str names[SIP_METHOD_N] = {
 
 enum sip_method sip_method_from_name(struct rs_str name)
 {
-	if (name.len < 3 || name.len > 9)
+	/* By length; each row ends with SIP_METHOD_OTHER. */
+	static const enum sip_method by_length[][5] = {
+		[3] = {SIP_METHOD_ACK, SIP_METHOD_BYE},
+		[4] = {SIP_METHOD_INFO},
+		[5] = {SIP_METHOD_PRACK, SIP_METHOD_REFER},
+		[6] = {SIP_METHOD_INVITE, SIP_METHOD_CANCEL, SIP_METHOD_NOTIFY, SIP_METHOD_UPDATE},
+		[7] = {SIP_METHOD_OPTIONS, SIP_METHOD_MESSAGE, SIP_METHOD_PUBLISH},
+		[8] = {SIP_METHOD_REGISTER},
+		[9] = {SIP_METHOD_SUBSCRIBE},
+	};
+	const enum sip_method *m;
+
+	if (name.len >= RS_ARRAY_SIZE(by_length))
 		return SIP_METHOD_OTHER;
-	for (unsigned m = SIP_METHOD_ACK; m < SIP_METHOD_N; m++) {
-		if (names[m].p[0] == name.p[0] && rs_str_eq(names[m], name))
-			return (enum sip_method)m;
+	for (m = by_length[name.len]; *m; m++) {
+		if (names[*m].p[0] == name.p[0] && rs_str_eq(names[*m], name))
+			return *m;
 	}
 	return SIP_METHOD_OTHER;
 }

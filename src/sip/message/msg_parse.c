@@ -62,6 +62,8 @@ static int check_version(struct rs_str s)
 	struct sip_cur c = cur_of(s);
 	uint64_t major, minor;
 
+	if (rs_str_eq(s, RS_STR("SIP/2.0")))
+		return 0;
 	if (s.len < 7 || !SIP_IS(rs_str_n(s.p, 4), "sip/"))
 		return -1;
 	c.p += 4;
@@ -205,7 +207,11 @@ static int parse_headers(struct index *ix, const char *p, const char *end, const
 
 		if (!slot)
 			return -1;
-		how = sip_line_take(&p, end, slot);
+		if (sip_line_take_usual(&p, end, slot)) {
+			note_line(ix, slot);
+			continue;
+		}
+		how = sip_line_next(&p, end, slot);
 		if (how == SIP_LINE_BAD)
 			line_flaw(ix, SIP_FLAW_HEADER, SIP_HDR_OTHER, 400);
 		if (how == SIP_LINE_OK || (how == SIP_LINE_BAD && slot->name.len)) {

@@ -72,7 +72,7 @@ bool sip_all(struct rs_str s, unsigned class, bool escapes)
 {
 	struct sip_cur c = cur_of(s);
 
-	return (escapes ? cur_escaped(&c, class) : (cur_span(&c, class), true)) && cur_end(&c);
+	return (escapes ? escaped_end : sip_span)(c.p, c.end, c.safe, class) == c.end;
 }
 
 const char *sip_skip_lws(const char *p, const char *end)

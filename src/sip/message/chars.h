@@ -139,16 +139,10 @@ static inline bool cur_take(struct sip_cur *c, char x)
 
 /* Behind the longest run of a class of SIP_WIDE_CLASSES and of %HH from p on; NULL: a '%' without its digits. */
 const char *sip_escaped_end(const char *p, const char *end, const char *safe, unsigned class);
-static inline bool cur_escaped(struct sip_cur *c, unsigned class)
+static inline const char *escaped_end(const char *p, const char *end, const char *safe, unsigned class)
 {
-	const char *p = sip_span(c->p, c->end, c->safe, class);
-
-	if (p < c->end && *p == '%')
-		p = sip_escaped_end(p, c->end, c->safe, class);
-	if (!p)
-		return false;
-	c->p = p;
-	return true;
+	p = sip_span(p, end, safe, class);
+	return p < end && __builtin_expect(*p == '%', 0) ? sip_escaped_end(p, end, safe, class) : p;
 }
 
 /*

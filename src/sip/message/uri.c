@@ -4,28 +4,30 @@
 #include "sip/message/limits.h"
 
 /*
- * name or name=value, each of class and escapes, with sep between them; value_empty: whether a value may be empty. Their
- * number is limited because comparison takes each of one with each of the other. The cursor is left on what cannot
- * belong to a pair.
+ * The end of what starts at p: name or name=value, each of class and escapes, with sep between them; value_empty: whether
+ * a value may be empty. NULL: bad, or more than are allowed: comparison takes each of one URI with each of the other.
  */
-static inline bool cur_pairs(struct sip_cur *c, char sep, unsigned class, bool value_empty)
+static inline const char *pairs_end(const char *p, const char *end, const char *safe, char sep, unsigned class,
+				    bool value_empty)
 {
-	uint32_t n = 0;
+	for (uint32_t n = sip_limits.params; n; n--, p++) {
+		const char *start = p;
 
-	do {
-		const char *start = c->p;
-
-		if (++n > sip_limits.params || !cur_escaped(c, class) || c->p == start)
-			return false;
-		if (cur_take(c, '=')) {
-			start = c->p;
-			if (!cur_escaped(c, class) || (c->p == start && !value_empty))
-				return false;
+		p = escaped_end(p, end, safe, class);
+		if (!p || p == start)
+			return NULL;
+		if (p < end && *p == '=') {
+			start = ++p;
+			p = escaped_end(p, end, safe, class);
+			if (!p || (p == start && !value_empty))
+				return NULL;
 		} else if (value_empty) {
-			return false; /* a URI header always has its '=' */
+			return NULL; /* a URI header always has its '=' */
 		}
-	} while (cur_take(c, sep));
-	return true;
+		if (p == end || *p != sep)
+			return p;
+	}
+	return NULL;
 }
 
 int sip_cur_ipv6_reference(struct sip_cur *c, struct rs_str *host)
@@ -42,48 +44,58 @@ int sip_cur_ipv6_reference(struct sip_cur *c, struct rs_str *host)
 	return 0;
 }
 
-static inline int parse_userinfo(struct sip_cur *c, const char *at, struct sip_uri *u)
+/* What stands before the first '@', whatever it looks like. */
+static int parse_userinfo(const char *p, const char *at, const char *safe, struct sip_uri *u)
 {
-	struct sip_cur user = {c->p, at, c->safe};
+	const char *colon = escaped_end(p, at, safe, C_USER), *end = colon;
 
-	u->has_user = true;
-	if (!cur_escaped(&user, C_USER) || user.p == c->p)
+	if (!colon || colon == p)
 		return -1;
-	u->user = rs_str_n(c->p, (size_t)(user.p - c->p));
-	if (cur_take(&user, ':')) {
-		u->password = rs_str_n(user.p, (size_t)(at - user.p));
+	u->has_user = true;
+	u->user = rs_str_n(p, (size_t)(colon - p));
+	if (colon < at && *colon == ':') {
+		u->password = rs_str_n(colon + 1, (size_t)(at - colon - 1));
 		u->has_password = true;
-		if (!cur_escaped(&user, C_PASSWORD))
-			return -1;
+		end = escaped_end(colon + 1, at, safe, C_PASSWORD);
 	}
-	c->p = at + 1;
-	return cur_end(&user) ? 0 : -1;
+	return end == at ? 0 : -1;
 }
 
-static inline int parse_sip(struct sip_cur c, struct sip_uri *u)
+static int parse_sip(const char *p, const char *end, const char *safe, struct sip_uri *u)
 {
-	const char *at = sip_skip_plain(c.p, c.end, c.safe), *start;
+	const char *at = sip_skip_plain(p, end, safe);
+	struct sip_cur c = {p, end, safe};
 
-	/* What stands before the first '@' is a user, whatever it looks like. */
-	if (at < c.end && *at != '@')
-		at = sip_find(at, c.end, c.safe, '@');
-	if (at < c.end && parse_userinfo(&c, at, u))
-		return -1;
+	if (at < end && *at == '@' && at > p) {
+		u->has_user = true;
+		u->user = rs_str_n(p, (size_t)(at - p));
+		c.p = at + 1;
+	} else if (at < end) {
+		at = sip_find(at, end, safe, '@');
+		if (at < end) {
+			if (parse_userinfo(p, at, safe, u))
+				return -1;
+			c.p = at + 1;
+		}
+	}
 	if (cur_host(&c, &u->host) || (cur_take(&c, ':') && cur_port(&c, &u->port)))
 		return -1;
-	if (cur_take(&c, ';')) {
-		start = c.p;
-		if (!cur_pairs(&c, ';', C_PARAM, false))
+	p = c.p;
+	if (p < end && *p == ';') {
+		at = pairs_end(p + 1, end, safe, ';', C_PARAM, false);
+		if (!at)
 			return -1;
-		u->params = rs_str_n(start, (size_t)(c.p - start));
+		u->params = rs_str_n(p + 1, (size_t)(at - p - 1));
+		p = at;
 	}
-	if (cur_take(&c, '?')) {
-		start = c.p;
-		if (!cur_pairs(&c, '&', C_HEADER, true))
+	if (p < end && *p == '?') {
+		at = pairs_end(p + 1, end, safe, '&', C_HEADER, true);
+		if (!at)
 			return -1;
-		u->headers = rs_str_n(start, (size_t)(c.p - start));
+		u->headers = rs_str_n(p + 1, (size_t)(at - p - 1));
+		p = at;
 	}
-	return cur_end(&c) ? 0 : -1;
+	return p == end ? 0 : -1;
 }
 
 /* RFC 3966 section 3: a global number is + and digits, a local one may hold hex digits, * and #. */
@@ -103,11 +115,10 @@ static int parse_tel(struct rs_str rest, struct sip_uri *u)
 	}
 	u->user = number;
 	if (semi) {
-		struct sip_cur c;
+		const char *end = rest.p + rest.len;
 
-		u->params = rs_str_n(semi + 1, rest.len - number.len - 1);
-		c = cur_of(u->params);
-		if (!cur_pairs(&c, ';', C_PARAM, false) || !cur_end(&c))
+		u->params = rs_str_n(semi + 1, (size_t)(end - semi - 1));
+		if (pairs_end(semi + 1, end, end, ';', C_PARAM, false) != end)
 			return -1;
 	}
 	return digit ? 0 : -1;
@@ -141,7 +152,7 @@ int sip_uri_parse_in(struct rs_str text, const char *safe, struct sip_uri *u)
 	if (text.len > 4 && SIP_IS(rs_str_n(text.p, 4), "sip:")) {
 		u->scheme = SIP_URI_SIP;
 		u->scheme_text = rs_str_n(text.p, 3);
-		return parse_sip((struct sip_cur){text.p + 4, text.p + text.len, safe}, u);
+		return parse_sip(text.p + 4, text.p + text.len, safe, u);
 	}
 	n = scheme_length(text);
 	if (!n)
@@ -150,7 +161,7 @@ int sip_uri_parse_in(struct rs_str text, const char *safe, struct sip_uri *u)
 	rest = rs_str_n(text.p + n + 1, text.len - n - 1);
 	if (SIP_IS(u->scheme_text, "sip") || SIP_IS(u->scheme_text, "sips")) {
 		u->scheme = n == 3 ? SIP_URI_SIP : SIP_URI_SIPS;
-		return parse_sip((struct sip_cur){rest.p, rest.p + rest.len, safe}, u);
+		return parse_sip(rest.p, rest.p + rest.len, safe, u);
 	}
 	if (SIP_IS(u->scheme_text, "tel")) {
 		u->scheme = SIP_URI_TEL;

@@ -3,7 +3,7 @@
 
 #define UNRESERVED (C_USER | C_PASSWORD | C_PARAM | C_HEADER | C_URIC)
 #define NAME       (UNRESERVED | C_TOKEN | C_WORD | C_VALUE)
-#define LETTER     (NAME | C_ALPHA | C_HOST | C_SCHEME)
+#define LETTER     (NAME | C_PLAIN | C_ALPHA | C_HOST | C_SCHEME)
 #define HEX_LETTER (LETTER | C_HEX)
 
 const uint16_t sip_chars[256] = {
@@ -11,13 +11,13 @@ const uint16_t sip_chars[256] = {
 	['\n'] = C_LWS,
 	['\r'] = C_LWS,
 	[' '] = C_LWS,
-	['0' ... '9'] = NAME | C_DIGIT | C_HEX | C_HOST | C_SCHEME,
+	['0' ... '9'] = NAME | C_PLAIN | C_DIGIT | C_HEX | C_HOST | C_SCHEME,
 	['A' ... 'F'] = HEX_LETTER,
 	['G' ... 'Z'] = LETTER,
 	['a' ... 'f'] = HEX_LETTER,
 	['g' ... 'z'] = LETTER,
-	['-'] = NAME | C_HOST | C_SCHEME,
-	['.'] = NAME | C_HOST | C_SCHEME,
+	['-'] = NAME | C_PLAIN | C_HOST | C_SCHEME,
+	['.'] = NAME | C_PLAIN | C_HOST | C_SCHEME,
 	['_'] = NAME | C_HOST,
 	['!'] = NAME,
 	['~'] = NAME,

@@ -41,33 +41,24 @@ int sip_cur_param(struct sip_cur *c, struct sip_param *out);
 /* All of them, the array in store. 0, or -1: bad, too many, or no memory. */
 int sip_cur_params(struct sip_cur *c, struct sip_store *store, struct sip_params *out);
 
-/* Parameters while their number is not known: at the store's place as long as it has room, then in spare. */
+/*
+ * Parameters while their number is not known: at the store's place as long as it has room, then in spare.
+ *
+ *   sip_param_list_start(&list, store, spare);
+ *   if (list.at == list.end && sip_param_list_more(&list)) → too many
+ *   *list.at++ = …
+ *   params = sip_param_list_keep(&list, &n);
+ */
 struct sip_param_list {
 	struct sip_store *store;
-	struct sip_param *v;
-	uint32_t n, cap;
-	struct sip_param *spare; /* SIP_MAX_PARAMS + 1 */
+	struct sip_param *v, *at, *end;
+	struct sip_param *spare; /* SIP_MAX_PARAMS */
 };
-static inline void sip_param_list_start(struct sip_param_list *l, struct sip_store *store, struct sip_param *spare)
-{
-	l->store = store;
-	l->v = (struct sip_param *)(void *)store->at;
-	l->n = 0;
-	l->cap = (uint32_t)((size_t)(store->end - store->at) / sizeof(*l->v));
-	l->spare = spare;
-}
-/* The slot for the next one, at most SIP_MAX_PARAMS + 1 of them. It counts once n is raised. */
-static inline struct sip_param *sip_param_list_slot(struct sip_param_list *l)
-{
-	if (l->n == l->cap && l->v != l->spare) {
-		if (l->n)
-			memcpy(l->spare, l->v, l->n * sizeof(*l->v));
-		l->v = l->spare;
-	}
-	return &l->v[l->n];
-}
+void sip_param_list_start(struct sip_param_list *l, struct sip_store *store, struct sip_param *spare);
+/* 0, or -1: that many are not allowed. */
+int sip_param_list_more(struct sip_param_list *l);
 /* The array, now owned by the arena; NULL: no memory. */
-const struct sip_param *sip_param_list_keep(struct sip_param_list *l);
+const struct sip_param *sip_param_list_keep(struct sip_param_list *l, uint32_t *n);
 
 /* sip_uri_parse for a text inside of a larger one: bytes up to safe may be read. */
 int sip_uri_parse_in(struct rs_str text, const char *safe, struct sip_uri *u);

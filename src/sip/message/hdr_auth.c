@@ -26,24 +26,21 @@ static inline int auth_param(struct sip_cur *c, struct sip_param *out)
 
 static int auth_params(struct sip_cur *at, struct sip_store *store, struct sip_auth *v)
 {
-	struct sip_param spare[SIP_MAX_PARAMS + 1];
+	struct sip_param spare[SIP_MAX_PARAMS];
 	struct sip_param_list list;
 	struct sip_cur c = *at;
 
 	sip_param_list_start(&list, store, spare);
 	do {
-		if (list.n == sip_limits.params || auth_param(&c, sip_param_list_slot(&list)))
+		if ((list.at == list.end && sip_param_list_more(&list)) || auth_param(&c, list.at))
 			return -1;
-		list.n++;
+		list.at++;
 	} while (cur_take(&c, ','));
 	*at = c;
 	if (!cur_end(&c))
 		return -1;
-	v->v = sip_param_list_keep(&list);
-	if (!v->v)
-		return -1;
-	v->n = list.n;
-	return 0;
+	v->v = sip_param_list_keep(&list, &v->n);
+	return v->v ? 0 : -1;
 }
 
 int sip_parse_auth(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *store, void *out)

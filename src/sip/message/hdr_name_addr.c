@@ -2,7 +2,7 @@
 #include "sip/message/grammar.h"
 #include "sip/message/hdr_table.h"
 
-static inline int cut_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
+__attribute__((always_inline)) static inline int cut_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
 {
 	const char *start, *close;
 
@@ -101,10 +101,10 @@ static int parse(struct sip_cur *at, bool list, struct sip_store *store, struct 
 	/* Without brackets nobody can tell whose the rest would be. */
 	if (!cut.brackets && (rs_str_chr(cut.uri, '?') || rs_str_chr(cut.uri, ',')))
 		return -1;
-	if (sip_uri_parse_in(cut.uri, c.safe, &v->uri) || sip_cur_params(&c, store, &v->params) || note_tag(v))
+	at->p = c.p;
+	if (sip_uri_parse_in(cut.uri, c.safe, &v->uri) || sip_cur_params(at, store, &v->params) || note_tag(v))
 		return -1;
-	v->text = sip_trim(start, c.p);
-	*at = c;
+	v->text = sip_trim(start, at->p);
 	return 0;
 }
 

@@ -2,11 +2,9 @@
 #include "sip/message/grammar.h"
 #include "sip/message/limits.h"
 
+/* What follows the ';'. 0 or -1. */
 static inline int read_param(struct sip_cur *c, struct sip_param *out)
 {
-	cur_lws(c);
-	if (!cur_take(c, ';'))
-		return 0;
 	cur_lws(c);
 	out->name = cur_span(c, C_TOKEN);
 	out->value = RS_STR_NULL;
@@ -15,33 +13,57 @@ static inline int read_param(struct sip_cur *c, struct sip_param *out)
 		return -1;
 	cur_lws(c);
 	if (!cur_take(c, '='))
-		return 1;
+		return 0;
 	cur_lws(c);
 	if (cur_at(c, '"')) {
 		out->quoted = true;
-		if (!cur_quoted(c, &out->value))
-			return -1;
-	} else {
-		out->value = cur_span(c, C_VALUE);
-		if (out->value.len == 0)
-			return -1;
+		return cur_quoted(c, &out->value) ? 0 : -1;
 	}
-	return 1;
+	out->value = cur_span(c, C_VALUE);
+	return out->value.len ? 0 : -1;
 }
 
 int sip_cur_param(struct sip_cur *c, struct sip_param *out)
 {
-	int rc = read_param(c, out);
-
 	cur_lws(c);
-	return rc;
+	if (!cur_take(c, ';'))
+		return 0;
+	if (read_param(c, out))
+		return -1;
+	cur_lws(c);
+	return 1;
 }
 
-const struct sip_param *sip_param_list_keep(struct sip_param_list *l)
+void sip_param_list_start(struct sip_param_list *l, struct sip_store *store, struct sip_param *spare)
 {
-	size_t size = l->n * sizeof(*l->v);
+	size_t room = (size_t)(store->end - store->at) / sizeof(*l->v);
+
+	l->store = store;
+	l->v = l->at = (struct sip_param *)(void *)store->at;
+	l->end = room ? l->v + (room < sip_limits.params ? room : sip_limits.params) : l->v;
+	l->spare = spare;
+}
+
+int sip_param_list_more(struct sip_param_list *l)
+{
+	size_t n = (size_t)(l->at - l->v);
+
+	if (n == sip_limits.params)
+		return -1;
+	if (n)
+		memcpy(l->spare, l->v, n * sizeof(*l->v));
+	l->v = l->spare;
+	l->at = l->v + n;
+	l->end = l->v + sip_limits.params;
+	return 0;
+}
+
+const struct sip_param *sip_param_list_keep(struct sip_param_list *l, uint32_t *n)
+{
+	size_t size = (size_t)((char *)l->at - (char *)l->v);
 	struct sip_param *copy;
 
+	*n = (uint32_t)(l->at - l->v);
 	if (l->v != l->spare) {
 		sip_store_taken(l->store, size);
 		return l->v;
@@ -52,11 +74,10 @@ const struct sip_param *sip_param_list_keep(struct sip_param_list *l)
 
 int sip_cur_params(struct sip_cur *at, struct sip_store *store, struct sip_params *out)
 {
-	struct sip_param spare[SIP_MAX_PARAMS + 1];
+	struct sip_param spare[SIP_MAX_PARAMS];
 	struct sip_param_list list;
 	struct sip_cur c = *at;
 	const char *start;
-	int rc;
 
 	out->v = NULL;
 	out->n = 0;
@@ -65,16 +86,17 @@ int sip_cur_params(struct sip_cur *at, struct sip_store *store, struct sip_param
 	start = c.p;
 	if (cur_at(&c, ';')) {
 		sip_param_list_start(&list, store, spare);
-		while ((rc = read_param(&c, sip_param_list_slot(&list))) > 0) {
-			if (list.n++ == sip_limits.params)
+		while (cur_take(&c, ';')) {
+			if (list.at == list.end && sip_param_list_more(&list))
 				return -1;
+			if (read_param(&c, list.at))
+				return -1;
+			list.at++;
+			cur_lws(&c);
 		}
-		if (rc < 0)
-			return -1;
-		out->v = sip_param_list_keep(&list);
+		out->v = sip_param_list_keep(&list, &out->n);
 		if (!out->v)
 			return -1;
-		out->n = list.n;
 		out->text = sip_trim(start, c.p);
 	}
 	*at = c;

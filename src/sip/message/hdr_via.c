@@ -26,7 +26,7 @@ static inline int sent_protocol(struct sip_cur *c, struct rs_str *protocol)
 }
 
 /* sent-protocol and sent-by. */
-static inline int via_head(struct sip_cur *c, struct sip_via *v)
+__attribute__((always_inline)) static inline int via_head(struct sip_cur *c, struct sip_via *v)
 {
 	/* Member by member: clearing the whole at once costs more than reading a short Via. */
 	v->text = v->branch = v->received = v->maddr = RS_STR_NULL;
@@ -114,13 +114,15 @@ int sip_parse_via(struct sip_cur *at, enum sip_hdr_id id, struct sip_store *stor
 	(void)id;
 	cur_lws(&c);
 	start = c.p;
-	if (via_head(&c, v) || sip_cur_params(&c, store, &v->params))
+	if (via_head(&c, v))
+		return -1;
+	at->p = c.p;
+	if (sip_cur_params(at, store, &v->params))
 		return -1;
 	for (uint32_t i = 0, n = v->params.n; i < n; i++) {
 		if (note_param(v, &v->params.v[i]))
 			return -1;
 	}
-	v->text = sip_trim(start, c.p);
-	*at = c;
+	v->text = sip_trim(start, at->p);
 	return 0;
 }

@@ -28,9 +28,10 @@ enum {
 	C_LWS = 1 << 12,   /* blank, tab, CR, LF: in a value CR and LF are always part of a fold */
 	C_SCHEME = 1 << 13,
 	C_RESERVED = 1 << 14, /* escaped and plain differ (RFC 2396 section 2.2) */
+	C_PLAIN = 1 << 15,    /* letters, digits, '-' and '.', which most text consists of */
 };
 
-/* The classes that hold every letter, digit, '-', '.' and '_', as C_HOST does: sip_span's. */
+/* The classes that hold all of C_PLAIN: sip_span's. */
 #define SIP_WIDE_CLASSES (C_TOKEN | C_WORD | C_USER | C_PASSWORD | C_PARAM | C_HEADER | C_URIC | C_HOST | C_VALUE)
 
 extern const uint16_t sip_chars[256];
@@ -68,18 +69,16 @@ static inline __m128i sip_in_range(__m128i x, char first, char last)
 			      _mm_set1_epi8((char)(126 - (last - first))));
 }
 
-/* Letters, digits, '-', '.' and '_': C_HOST. */
 static inline __m128i sip_is_plain(__m128i x)
 {
 	__m128i letters = sip_in_range(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 'z');
 
-	return _mm_or_si128(_mm_or_si128(letters, sip_in_range(x, '0', '9')),
-			    _mm_or_si128(sip_in_range(x, '-', '.'), sip_is_byte(x, '_')));
+	return _mm_or_si128(letters, _mm_andnot_si128(sip_is_byte(x, '/'), sip_in_range(x, '-', '9')));
 }
 
 #endif
 
-/* The first byte that is not of C_HOST, or end. */
+/* The first byte that is not of C_PLAIN, or end. */
 static inline const char *sip_skip_plain(const char *p, const char *end, const char *safe)
 {
 #ifdef __SSE2__
@@ -95,13 +94,13 @@ static inline const char *sip_skip_plain(const char *p, const char *end, const c
 	}
 #endif
 	(void)safe;
-	while (p < end && is_class(*p, C_HOST))
+	while (p < end && is_class(*p, C_PLAIN))
 		p++;
 	return p;
 }
 
 /*
- * sip_skip_plain over a host name. *ok: labels between single dots; no label to start with a hyphen is all that
+ * The first byte that is not of C_HOST, or end. *ok: labels between single dots; no label to start with a hyphen is all that
  * resolvers agree on.
  */
 static inline const char *sip_skip_host(const char *p, const char *end, const char *safe, bool *ok)
@@ -112,7 +111,8 @@ static inline const char *sip_skip_host(const char *p, const char *end, const ch
 #ifdef __SSE2__
 	for (; safe - p >= 16; p += 16) {
 		__m128i x = sip_load16(p);
-		unsigned stop = (sip_bits(sip_is_plain(x)) ^ 0xffffu) | 0x10000u, dots = sip_bits(sip_is_byte(x, '.'));
+		unsigned stop = ~sip_bits(_mm_or_si128(sip_is_plain(x), sip_is_byte(x, '_')));
+		unsigned dots = sip_bits(sip_is_byte(x, '.'));
 
 		if (end - p < 16)
 			stop |= 1u << (end - p);

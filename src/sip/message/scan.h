@@ -78,59 +78,54 @@ static inline __m128i sip_is_plain(__m128i x)
 
 #endif
 
+/*
+ * The scans below look at the first 16 bytes in place, where most of them end; what goes on, and what has no 16 bytes left,
+ * is for scan.c.
+ */
+
 /* The first byte that is not of C_PLAIN, or end. */
+const char *sip_skip_plain_on(const char *p, const char *end, const char *safe);
 static inline const char *sip_skip_plain(const char *p, const char *end, const char *safe)
 {
 #ifdef __SSE2__
-	for (; safe - p >= 16; p += 16) {
-		unsigned other = sip_bits(sip_is_plain(sip_load16(p))) ^ 0xffffu;
+	if (safe - p >= 16) {
+		unsigned other = ~sip_bits(sip_is_plain(sip_load16(p)));
 
-		if (other) {
-			p += __builtin_ctz(other);
+		if (other & 0xffffu) {
+			p += (unsigned)__builtin_ctz(other);
 			return p < end ? p : end;
 		}
 		if (end - p <= 16)
 			return end;
+		p += 16;
 	}
 #endif
-	(void)safe;
-	while (p < end && is_class(*p, C_PLAIN))
-		p++;
-	return p;
+	return sip_skip_plain_on(p, end, safe);
 }
 
 /*
  * The first byte that is not of C_HOST, or end. *ok: labels between single dots; no label to start with a hyphen is all that
  * resolvers agree on.
  */
+const char *sip_skip_host_on(const char *p, const char *end, bool *ok);
 static inline const char *sip_skip_host(const char *p, const char *end, const char *safe, bool *ok)
 {
-	bool start = true; /* of a label */
-
-	*ok = true;
 #ifdef __SSE2__
-	for (; safe - p >= 16; p += 16) {
-		__m128i x = sip_load16(p);
-		unsigned stop = ~sip_bits(_mm_or_si128(sip_is_plain(x), sip_is_byte(x, '_')));
-		unsigned dots = sip_bits(sip_is_byte(x, '.'));
+	if (safe - p >= 16) {
+		__m128i x = sip_load16(p), dots = sip_is_byte(x, '.');
+		unsigned stop = ~sip_bits(_mm_or_si128(sip_is_plain(x), sip_is_byte(x, '_'))), start = sip_bits(dots) << 1 | 1;
 
 		if (end - p < 16)
 			stop |= 1u << (end - p);
-		/* Dots and hyphens, before the first stop, where a label starts. */
-		if (sip_bits(sip_in_range(x, '-', '.')) & (dots << 1 | start) & ((stop & -stop) - 1))
-			*ok = false;
-		start = (dots & 0x8000u) != 0;
-		if (stop & 0xffffu)
-			return p + __builtin_ctz(stop);
+		if (stop & 0xffffu) {
+			/* Dots and hyphens before the stop, where a label starts. */
+			*ok = !(sip_bits(_mm_or_si128(dots, sip_is_byte(x, '-'))) & start & ((stop & -stop) - 1));
+			return p + (unsigned)__builtin_ctz(stop);
+		}
 	}
 #endif
 	(void)safe;
-	for (; p < end && is_class(*p, C_HOST); p++) {
-		if (start && (*p == '.' || *p == '-'))
-			*ok = false;
-		start = *p == '.';
-	}
-	return p;
+	return sip_skip_host_on(p, end, ok);
 }
 
 /* The first byte that is not of class, one or several of SIP_WIDE_CLASSES; or end. */
@@ -151,7 +146,7 @@ static inline const char *sip_find(const char *p, const char *end, const char *s
 		unsigned hit = sip_bits(sip_is_byte(sip_load16(p), c));
 
 		if (hit) {
-			p += __builtin_ctz(hit);
+			p += (unsigned)__builtin_ctz(hit);
 			return p < end ? p : end;
 		}
 		if (end - p <= 16)
@@ -176,7 +171,7 @@ static inline const char *sip_find_eol(const char *p, const char *end)
 			p += 32;
 			continue;
 		}
-		p += __builtin_ctz(sip_bits(a) | sip_bits(b) << 16);
+		p += (unsigned)__builtin_ctz(sip_bits(a) | sip_bits(b) << 16);
 		if (*p == '\r' || *p == '\n')
 			return p;
 		p++;
@@ -188,26 +183,32 @@ static inline const char *sip_find_eol(const char *p, const char *end)
 }
 
 /* The first '"', backslash or control character, or end: what a quoted string must be looked at for. */
+const char *sip_find_quote_on(const char *p, const char *end, const char *safe);
+#ifdef __SSE2__
+static inline unsigned sip_quote_bits(const char *p)
+{
+	__m128i x = sip_load16(p), quote = _mm_or_si128(sip_is_byte(x, '"'), sip_is_byte(x, '\\'));
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
+
+	return sip_bits(_mm_or_si128(_mm_or_si128(quote, low), sip_is_byte(x, 0x7f)));
+}
+#endif
 static inline const char *sip_find_quote(const char *p, const char *end, const char *safe)
 {
 #ifdef __SSE2__
-	for (; safe - p >= 16; p += 16) {
-		__m128i x = sip_load16(p), quote = _mm_or_si128(sip_is_byte(x, '"'), sip_is_byte(x, '\\'));
-		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
-		unsigned hit = sip_bits(_mm_or_si128(_mm_or_si128(quote, low), sip_is_byte(x, 0x7f)));
+	if (safe - p >= 16) {
+		unsigned hit = sip_quote_bits(p);
 
 		if (hit) {
-			p += __builtin_ctz(hit);
+			p += (unsigned)__builtin_ctz(hit);
 			return p < end ? p : end;
 		}
 		if (end - p <= 16)
 			return end;
+		p += 16;
 	}
 #endif
-	(void)safe;
-	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= ' ' && *p != 0x7f)
-		p++;
-	return p;
+	return sip_find_quote_on(p, end, safe);
 }
 
 #endif

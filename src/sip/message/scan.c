@@ -1,0 +1,55 @@
+/* The scans where they need more than their first 16 bytes, or have less. */
+#include "sip/message/scan.h"
+
+const char *sip_skip_plain_on(const char *p, const char *end, const char *safe)
+{
+#ifdef __SSE2__
+	for (; safe - p >= 16; p += 16) {
+		unsigned other = sip_bits(sip_is_plain(sip_load16(p))) ^ 0xffffu;
+
+		if (other) {
+			p += (unsigned)__builtin_ctz(other);
+			return p < end ? p : end;
+		}
+		if (end - p <= 16)
+			return end;
+	}
+#endif
+	(void)safe;
+	while (p < end && is_class(*p, C_PLAIN))
+		p++;
+	return p;
+}
+
+const char *sip_skip_host_on(const char *p, const char *end, bool *ok)
+{
+	bool start = true; /* of a label */
+
+	*ok = true;
+	for (; p < end && is_class(*p, C_HOST); p++) {
+		if (start && (*p == '.' || *p == '-'))
+			*ok = false;
+		start = *p == '.';
+	}
+	return p;
+}
+
+const char *sip_find_quote_on(const char *p, const char *end, const char *safe)
+{
+#ifdef __SSE2__
+	for (; safe - p >= 16; p += 16) {
+		unsigned hit = sip_quote_bits(p);
+
+		if (hit) {
+			p += (unsigned)__builtin_ctz(hit);
+			return p < end ? p : end;
+		}
+		if (end - p <= 16)
+			return end;
+	}
+#endif
+	(void)safe;
+	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= ' ' && *p != 0x7f)
+		p++;
+	return p;
+}

@@ -31,7 +31,9 @@ int sip_parse_number(struct sip_cur *c, enum sip_hdr_id id, struct sip_store *st
 	uint64_t value;
 	int rc;
 
-	*v = (struct sip_number){0};
+	v->params.v = NULL;
+	v->params.n = 0;
+	v->params.text = RS_STR_NULL;
 	cur_lws(c);
 	rc = cur_number(c, UINT32_MAX, &value);
 	if (rc == 0)

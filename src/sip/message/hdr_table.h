@@ -47,7 +47,7 @@ enum sip_hdr_id sip_hdr_from_compact(struct rs_str name);
 bool sip_hdr_same_middle(enum sip_hdr_id id, struct rs_str name);
 
 /* sip_hdr_from_name for the one that reads every message. */
-static inline enum sip_hdr_id sip_hdr_lookup(struct rs_str name)
+__attribute__((always_inline)) static inline enum sip_hdr_id sip_hdr_lookup(struct rs_str name)
 {
 	const struct sip_hdr_key *known;
 	struct sip_hdr_key key;

@@ -248,7 +248,7 @@ static bool as_received(const struct sip_msg *msg, struct rs_str s)
 }
 
 /*
- * The top Via, From and To are typed here for everybody who asks later. What their grammars refuse is still read as far
+ * The top Via, From, To and CSeq are typed here for everybody who asks later. What their grammars refuse is still read as far
  * as it goes: it tells where an answer goes and which transaction is meant.
  */
 static bool route_via(struct sip_msg *msg, struct rs_str value, struct sip_store *store)
@@ -273,6 +273,17 @@ static struct rs_str route_tag(struct sip_msg *msg, enum sip_hdr_id id, struct r
 	return v && as_received(msg, v->v.name_addr[0].tag) ? v->v.name_addr[0].tag : sip_tag_scan(value);
 }
 
+static int route_cseq(struct sip_msg *msg, struct rs_str value, struct sip_store *store)
+{
+	const struct sip_hdr_values *v = sip_msg_type_own(msg, SIP_HDR_CSEQ, store);
+
+	if (!v || !as_received(msg, v->v.cseq[0].method))
+		return sip_cseq_scan(value, &msg->cseq, &msg->cseq_method);
+	msg->cseq = v->v.cseq[0].num;
+	msg->cseq_method = v->v.cseq[0].method;
+	return 0;
+}
+
 /* Reads the header from its first line. false: its value is bad. */
 static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value, struct sip_store *store)
 {
@@ -290,12 +301,12 @@ static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value, 
 		msg->to_tag = route_tag(msg, id, value, store);
 		return true;
 	case SIP_HDR_CSEQ:
-		return sip_cseq_scan(value, &msg->cseq, &msg->cseq_method) == 0;
+		return route_cseq(msg, value, store) == 0;
 	case SIP_HDR_VIA:
 		ix->via_ok = route_via(msg, value, store);
 		return ix->via_ok;
 	case SIP_HDR_MAX_FORWARDS:
-		return sip_content_length(value, &n) != 0;
+		return sip_msg_type_own(msg, id, store) || sip_content_length(value, &n) != 0;
 	default:
 		msg->has_content_length = sip_content_length(value, &msg->content_length) != 0;
 		return msg->has_content_length;

@@ -1,10 +1,9 @@
 /* Socket addresses and the names of the transports. */
 #include "sip/addr.h"
-#include "sip/message/chars.h"
+#include "sip/message/grammar.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 
 /* Longest text that can be a numeric address: IPv6 with an embedded IPv4 and a scope of ten digits. */
 #define IP_TEXT 64
@@ -95,33 +94,112 @@ int sip_addr_parse(struct rs_str text, struct sip_addr *out)
 	return 0;
 }
 
-static const char *format(const struct sip_addr *a, bool brackets, bool scope, unsigned port, char *buf)
-{
-	char ip[INET6_ADDRSTRLEN] = "", zone[16] = "", tail[8] = "";
+/* Writers of a piece of text; each returns the place behind it. */
 
-	if (a->family == 4)
-		inet_ntop(AF_INET, a->ip, ip, sizeof(ip));
-	else if (a->family == 6)
-		inet_ntop(AF_INET6, a->ip, ip, sizeof(ip));
-	if (scope && a->scope_id)
-		snprintf(zone, sizeof(zone), "%%%u", a->scope_id);
-	if (port)
-		snprintf(tail, sizeof(tail), ":%u", port & 0xffff);
+static char *put_decimal(char *p, uint32_t v)
+{
+	char digits[10];
+	unsigned n = 0;
+
+	do {
+		digits[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	while (n)
+		*p++ = digits[--n];
+	return p;
+}
+
+static char *put_hex(char *p, unsigned v)
+{
+	for (int shift = v > 0xfff ? 12 : v > 0xff ? 8 : v > 0xf ? 4 : 0; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[v >> shift & 15];
+	return p;
+}
+
+static char *put_v4(char *p, const uint8_t ip[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (i)
+			*p++ = '.';
+		p = put_decimal(p, ip[i]);
+	}
+	return p;
+}
+
+/* RFC 5952: the longest run of zero groups, the first of equal ones, is "::"; what embeds an IPv4 address shows it. */
+static char *put_v6(char *p, const uint8_t ip[16])
+{
+	unsigned group[8], at = 8, run = 1;
+
+	for (unsigned i = 0; i < 8; i++)
+		group[i] = (unsigned)ip[2 * i] << 8 | ip[2 * i + 1];
+	for (unsigned i = 0, n; i < 8; i += n + 1) {
+		for (n = 0; i + n < 8 && !group[i + n]; n++)
+			;
+		if (n > run) {
+			run = n;
+			at = i;
+		}
+	}
+	for (unsigned i = 0; i < 8;) {
+		if (i == at) {
+			*p++ = ':';
+			i += run;
+			if (i == 8)
+				*p++ = ':';
+			continue;
+		}
+		if (i)
+			*p++ = ':';
+		if (i == 6 && at == 0 && (run == 6 || (run == 5 && group[5] == 0xffff)))
+			return put_v4(p, ip + 12);
+		p = put_hex(p, group[i++]);
+	}
+	return p;
+}
+
+static size_t print(const struct sip_addr *a, bool brackets, bool scope, unsigned port, char *buf)
+{
+	char *p = buf;
+
 	brackets = brackets && a->family == 6;
-	snprintf(buf, SIP_ADDR_TEXT, "%s%s%s%s%s", brackets ? "[" : "", ip, zone, brackets ? "]" : "", tail);
-	return buf;
+	if (brackets)
+		*p++ = '[';
+	if (a->family == 4)
+		p = put_v4(p, a->ip);
+	else if (a->family == 6)
+		p = put_v6(p, a->ip);
+	if (scope && a->scope_id) {
+		*p++ = '%';
+		p = put_decimal(p, a->scope_id);
+	}
+	if (brackets)
+		*p++ = ']';
+	if (port) {
+		*p++ = ':';
+		p = put_decimal(p, port);
+	}
+	return (size_t)(p - buf);
+}
+
+size_t sip_addr_print(const struct sip_addr *a, bool with_port, char buf[SIP_ADDR_TEXT])
+{
+	bool port = with_port && a->port;
+
+	return print(a, port, true, port ? a->port : 0, buf);
 }
 
 const char *sip_addr_text(const struct sip_addr *a, bool with_port, char buf[SIP_ADDR_TEXT])
 {
-	bool port = with_port && a->port;
-
-	return format(a, port, true, port ? a->port : 0, buf);
+	buf[sip_addr_print(a, with_port, buf)] = '\0';
+	return buf;
 }
 
 const char *sip_addr_host(const struct sip_addr *a, char buf[SIP_ADDR_TEXT])
 {
-	return format(a, true, false, 0, buf);
+	buf[print(a, true, false, 0, buf)] = '\0';
+	return buf;
 }
 
 bool sip_addr_same_ip(const struct sip_addr *a, const struct sip_addr *b)

@@ -6,6 +6,9 @@
 #include "sip/message/chars.h"
 #include "sip/message/store.h"
 
+/* sip_addr_text, without a NUL behind it: the length. */
+size_t sip_addr_print(const struct sip_addr *a, bool with_port, char buf[SIP_ADDR_TEXT]);
+
 /* The cursor stands on '['. 0 or -1. */
 int sip_cur_ipv6_reference(struct sip_cur *c, struct rs_str *host);
 /* A host (IPv6 in brackets) at the cursor. 0 or -1. */
@@ -91,6 +94,9 @@ sip_shape_parse sip_parse_text, sip_parse_number, sip_parse_cseq, sip_parse_via,
  * threads. id stands in the message; store is the rest of its arena.
  */
 const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_id id, struct sip_store *store);
+
+/* The values of id where they are typed already, or NULL. */
+const struct sip_hdr_values *sip_msg_typed(const struct sip_msg *msg, enum sip_hdr_id id);
 
 /* value without folds, copied to store only when it has some; p NULL: no memory. */
 struct rs_str sip_unfold(struct sip_store *store, struct rs_str value);

@@ -203,6 +203,13 @@ const struct sip_hdr_values *sip_msg_type_own(struct sip_msg *msg, enum sip_hdr_
 	return values == &bad_values ? NULL : values;
 }
 
+const struct sip_hdr_values *sip_msg_typed(const struct sip_msg *msg, enum sip_hdr_id id)
+{
+	void *seen = msg->first[id] ? atomic_load_explicit(&msg->typed[id], memory_order_acquire) : NULL;
+
+	return seen == &bad_values ? NULL : seen;
+}
+
 static struct sip_hdr_values *parse_shared(struct sip_msg *msg, enum sip_hdr_id id)
 {
 	const struct shape *shape = &shapes[sip_hdr_kinds[id].shape];

@@ -53,3 +53,19 @@ const char *sip_find_quote_on(const char *p, const char *end, const char *safe)
 		p++;
 	return p;
 }
+
+const char *sip_word_end(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		__m128i x = sip_load16(p), low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(' ')), x);
+		unsigned hit = sip_bits(_mm_or_si128(low, sip_is_byte(x, 0x7f)));
+
+		if (hit)
+			return p + (unsigned)__builtin_ctz(hit);
+	}
+#endif
+	while (p < end && (unsigned char)*p > ' ' && *p != 0x7f)
+		p++;
+	return p;
+}

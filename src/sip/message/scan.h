@@ -182,6 +182,9 @@ static inline const char *sip_find_eol(const char *p, const char *end)
 	return p;
 }
 
+/* The first control character or blank, or end. */
+const char *sip_word_end(const char *p, const char *end);
+
 /* The first '"', backslash or control character, or end: what a quoted string must be looked at for. */
 const char *sip_find_quote_on(const char *p, const char *end, const char *safe);
 #ifdef __SSE2__

@@ -46,28 +46,15 @@ static bool grow(struct sip_writer *w, size_t more)
 	return true;
 }
 
-/* Room for more bytes, or the sticky failure. */
-static char *room(struct sip_writer *w, size_t more)
+bool sip_writer_more(struct sip_writer *w, size_t more)
 {
-	if (w->failed)
-		return NULL;
-	if (more > w->cap - w->len || more > w->max - w->len) {
-		if (!grow(w, more)) {
-			w->failed = true;
-			return NULL;
-		}
-	}
-	return w->buf + w->len;
+	w->failed = w->failed || !grow(w, more);
+	return !w->failed;
 }
 
 void sip_write(struct sip_writer *w, struct rs_str s)
 {
-	char *p = s.len ? room(w, s.len) : NULL;
-
-	if (!p)
-		return;
-	memcpy(p, s.p, s.len);
-	w->len += s.len;
+	write_bytes(w, s.p, s.len);
 }
 
 void sip_writez(struct sip_writer *w, const char *z)
@@ -78,13 +65,13 @@ void sip_writez(struct sip_writer *w, const char *z)
 void sip_write_u64(struct sip_writer *w, uint64_t v)
 {
 	char digits[20];
-	size_t n = sizeof(digits);
+	char *end = digits + sizeof(digits), *p = end;
 
 	do {
-		digits[--n] = (char)('0' + v % 10);
+		*--p = (char)('0' + v % 10);
 		v /= 10;
 	} while (v);
-	sip_write(w, rs_str_n(digits + n, sizeof(digits) - n));
+	write_between(w, p, end);
 }
 
 void sip_writef(struct sip_writer *w, const char *fmt, ...)
@@ -119,45 +106,41 @@ void sip_writef(struct sip_writer *w, const char *fmt, ...)
 
 void sip_write_quoted(struct sip_writer *w, struct rs_str s)
 {
-	sip_writez(w, "\"");
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char x = (unsigned char)s.p[i];
+	const char *p = s.p, *end = s.len ? p + s.len : p, *stop;
 
-		if (x == '\r' || x == '\n')
+	WRITE_LITERAL(w, "\"");
+	for (; p != end; p = stop + 1) {
+		stop = sip_find_quote(p, end, end);
+		write_between(w, p, stop);
+		if (stop == end)
+			break;
+		if (*stop == '\r' || *stop == '\n')
 			continue;
 		/* Other control characters may stand in a quoted string only behind a backslash. */
-		if (x == '"' || x == '\\' || (x < ' ' && x != '\t') || x == 0x7f)
-			sip_writez(w, "\\");
-		sip_write(w, rs_str_n(&s.p[i], 1));
+		if (*stop != '\t')
+			WRITE_LITERAL(w, "\\");
+		write_bytes(w, stop, 1);
 	}
-	sip_writez(w, "\"");
+	WRITE_LITERAL(w, "\"");
 }
 
 void sip_write_one_line(struct sip_writer *w, struct rs_str s)
 {
-	while (s.len) {
-		size_t n = 0;
+	const char *p = s.p, *end = s.len ? p + s.len : p, *eol;
 
-		while (n < s.len && s.p[n] != '\r' && s.p[n] != '\n')
-			n++;
-		sip_write(w, rs_str_n(s.p, n));
-		if (n == s.len)
+	for (; p != end; p = sip_skip_lws(eol, end)) {
+		eol = sip_find_eol(p, end);
+		write_between(w, p, eol);
+		if (eol == end)
 			return;
-		while (n < s.len && is_lws(s.p[n]))
-			n++;
-		sip_writez(w, " ");
-		s = rs_str_n(s.p + n, s.len - n);
+		WRITE_LITERAL(w, " ");
 	}
 }
 
 /* A word of a start line: no blanks, no controls. */
 static bool word_ok(struct rs_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
-			return false;
-	}
-	return s.len > 0;
+	return s.len > 0 && sip_word_end(s.p, s.p + s.len) == s.p + s.len;
 }
 
 void sip_write_request_line(struct sip_writer *w, struct rs_str method, struct rs_str uri)
@@ -166,23 +149,30 @@ void sip_write_request_line(struct sip_writer *w, struct rs_str method, struct r
 		w->failed = true;
 		return;
 	}
-	sip_write(w, method);
-	sip_writez(w, " ");
-	sip_write(w, uri);
-	sip_writez(w, " SIP/2.0\r\n");
+	write_bytes(w, method.p, method.len);
+	WRITE_LITERAL(w, " ");
+	write_bytes(w, uri.p, uri.len);
+	WRITE_LITERAL(w, " SIP/2.0\r\n");
 }
 
 void sip_write_status_line(struct sip_writer *w, unsigned status, struct rs_str reason)
 {
+	static const char start[] = "SIP/2.0 000 ";
+	char *p;
+
 	if (status < 100 || status > 699) {
 		w->failed = true;
 		return;
 	}
-	sip_writez(w, "SIP/2.0 ");
-	sip_write_u64(w, status);
-	sip_writez(w, " ");
+	p = write_room(w, sizeof(start) - 1);
+	if (!p)
+		return;
+	memcpy(p, start, sizeof(start) - 1);
+	p[8] = (char)('0' + status / 100);
+	p[9] = (char)('0' + status / 10 % 10);
+	p[10] = (char)('0' + status % 10);
 	sip_write_one_line(w, reason.len ? reason : sip_reason_phrase(status));
-	sip_write_crlf(w);
+	WRITE_LITERAL(w, "\r\n");
 }
 
 void sip_write_hdr_start(struct sip_writer *w, enum sip_hdr_id id)
@@ -195,20 +185,20 @@ void sip_write_hdr_start(struct sip_writer *w, enum sip_hdr_id id)
 		w->failed = true;
 		return;
 	}
-	sip_write(w, name);
-	sip_writez(w, ": ");
+	write_bytes(w, name.p, name.len);
+	WRITE_LITERAL(w, ": ");
 }
 
 void sip_write_crlf(struct sip_writer *w)
 {
-	sip_writez(w, "\r\n");
+	WRITE_LITERAL(w, "\r\n");
 }
 
 void sip_write_hdr(struct sip_writer *w, enum sip_hdr_id id, struct rs_str value)
 {
 	sip_write_hdr_start(w, id);
 	sip_write_one_line(w, value);
-	sip_write_crlf(w);
+	WRITE_LITERAL(w, "\r\n");
 }
 
 void sip_write_hdr_name(struct sip_writer *w, struct rs_str name, struct rs_str value)
@@ -217,10 +207,10 @@ void sip_write_hdr_name(struct sip_writer *w, struct rs_str name, struct rs_str 
 		w->failed = true;
 		return;
 	}
-	sip_write(w, name);
-	sip_writez(w, ": ");
+	write_bytes(w, name.p, name.len);
+	WRITE_LITERAL(w, ": ");
 	sip_write_one_line(w, value);
-	sip_write_crlf(w);
+	WRITE_LITERAL(w, "\r\n");
 }
 
 void sip_write_body(struct sip_writer *w, struct rs_str content_type, struct rs_str body)
@@ -229,6 +219,6 @@ void sip_write_body(struct sip_writer *w, struct rs_str content_type, struct rs_
 		sip_write_hdr(w, SIP_HDR_CONTENT_TYPE, content_type);
 	sip_write_hdr_start(w, SIP_HDR_CONTENT_LENGTH);
 	sip_write_u64(w, body.len);
-	sip_writez(w, "\r\n\r\n");
-	sip_write(w, body);
+	WRITE_LITERAL(w, "\r\n\r\n");
+	write_bytes(w, body.p, body.len);
 }

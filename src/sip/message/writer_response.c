@@ -3,26 +3,18 @@
 #include "sip/message/grammar.h"
 #include "sip/message/write.h"
 
-/* Whether only the CRLF at its end breaks the line. */
-static bool one_line(const struct sip_hdr *h)
-{
-	struct rs_str s = rs_str_n(h->line.p, h->line.len - 2);
-
-	return !rs_str_chr(s, '\r') && !rs_str_chr(s, '\n');
-}
-
 /* A header as it came; folds are undone on the way. */
 static void copy_line(struct sip_writer *w, const struct sip_hdr *h)
 {
-	if (one_line(h))
-		sip_write(w, h->line);
-	else
+	if (h->folded)
 		sip_write_hdr_name(w, h->name, h->value);
+	else
+		write_bytes(w, h->line.p, h->line.len);
 }
 
 static void copy_first(struct sip_writer *w, const struct sip_msg *msg, enum sip_hdr_id id)
 {
-	const struct sip_hdr *h = sip_msg_hdr(msg, id, 0);
+	const struct sip_hdr *h = sip_msg_first(msg, id);
 
 	if (h)
 		copy_line(w, h);
@@ -54,16 +46,34 @@ static bool is_ours(struct rs_str piece, bool rport)
 	return SIP_IS(name, "received") || (rport && SIP_IS(name, "rport"));
 }
 
-/* The top value with its received and rport in place of what the sender wrote there (section 18.2.1, RFC 3581 section
- * 4). */
-static void write_top_via(struct sip_writer *w, struct rs_str value, const struct sip_addr *source, bool received,
-			  bool rport)
+/* What of the top Via is ours to write (section 18.2.1, RFC 3581 section 4). */
+struct completion {
+	const struct sip_addr *source;
+	bool received, rport;
+};
+
+static void write_completion(struct sip_writer *w, const struct completion *c)
 {
-	const char *end = value.p + value.len, *p = piece_end(value.p, end);
-	struct sip_addr bare = *source;
+	struct sip_addr bare = *c->source;
 	char text[SIP_ADDR_TEXT];
 
-	sip_write_one_line(w, rs_str_trim(rs_str_n(value.p, (size_t)(p - value.p))));
+	if (c->received) {
+		bare.scope_id = 0;
+		WRITE_LITERAL(w, ";received=");
+		write_bytes(w, text, sip_addr_print(&bare, false, text));
+	}
+	if (c->rport) {
+		WRITE_LITERAL(w, ";rport=");
+		sip_write_u64(w, c->source->port);
+	}
+}
+
+/* The top value without what the sender wrote in our place, piece by piece. */
+static void write_pieces(struct sip_writer *w, struct rs_str value, bool rport)
+{
+	const char *end = value.p + value.len, *p = piece_end(value.p, end);
+
+	sip_write_one_line(w, sip_trim(value.p, p));
 	while (p < end) {
 		const char *next = piece_end(p + 1, end);
 		struct rs_str piece = rs_str_n(p + 1, (size_t)(next - p - 1));
@@ -71,41 +81,81 @@ static void write_top_via(struct sip_writer *w, struct rs_str value, const struc
 		p = next;
 		if (is_ours(piece, rport))
 			continue;
-		sip_writez(w, ";");
-		sip_write_one_line(w, rs_str_trim(piece));
+		WRITE_LITERAL(w, ";");
+		sip_write_one_line(w, sip_trim(piece.p, next));
 	}
-	if (received) {
-		bare.scope_id = 0;
-		sip_writez(w, ";received=");
-		sip_writez(w, sip_addr_text(&bare, false, text));
+}
+
+/* The same for a value that was typed and has no blanks behind its host: in as few copies as there are gaps. */
+static void write_typed(struct sip_writer *w, const struct sip_via *via, bool rport)
+{
+	const char *run = via->text.p, *end = run + via->text.len;
+
+	for (uint32_t i = 0; i < via->params.n; i++) {
+		struct rs_str name = via->params.v[i].name;
+
+		if (!SIP_IS(name, "received") && !(rport && SIP_IS(name, "rport")))
+			continue;
+		if (run)
+			write_between(w, run, name.p - 1);
+		run = i + 1 < via->params.n ? via->params.v[i + 1].name.p - 1 : end;
 	}
-	if (rport) {
-		sip_writez(w, ";rport=");
-		sip_write_u64(w, source->port);
-	}
+	write_between(w, run, end);
+}
+
+static bool has_blanks(const char *p, const char *end)
+{
+	return sip_find(p, end, end, ' ') != end || sip_find(p, end, end, '\t') != end;
+}
+
+/* The top Via of an unfolded line where it is typed already, or NULL. */
+static const struct sip_via *typed_via(const struct sip_msg *msg, const struct sip_hdr *h)
+{
+	const struct sip_hdr_values *v = h->folded ? NULL : sip_msg_typed(msg, SIP_HDR_VIA);
+
+	return v ? &v->v.via[0] : NULL;
 }
 
 bool sip_write_via_completed(struct sip_writer *w, const struct sip_msg *msg, const struct sip_addr *source,
 			     bool with_rport)
 {
-	const struct sip_hdr *h = sip_msg_hdr(msg, SIP_HDR_VIA, 0);
+	const struct sip_hdr *h = sip_msg_first(msg, SIP_HDR_VIA);
+	struct completion c = {.source = source};
+	const struct sip_via *via, *typed;
 	const char *end, *comma;
-	bool received, rport;
 	struct sip_addr host;
-	struct sip_via via;
+	struct sip_via scanned;
 
-	if (!h || !source->family || sip_msg_top_via(msg, &via))
+	if (!h || !source->family)
 		return false;
-	rport = (with_rport || via.has_rport) && source->port;
-	received = rport || sip_addr_parse(via.host, &host) || !sip_addr_same_ip(&host, source);
+	via = typed = typed_via(msg, h);
+	if (!typed) {
+		if (sip_via_scan(h->value, &scanned))
+			return false;
+		via = &scanned;
+	}
+	c.rport = (with_rport || via->has_rport) && source->port;
+	c.received = c.rport || sip_addr_parse(via->host, &host) || !sip_addr_same_ip(&host, source);
 	/* Nothing to add, and nothing that only we may write. */
-	if (!received && !via.received.p)
+	if (!c.received && !via->received.p)
 		return false;
 	end = h->value.p + h->value.len;
-	comma = sip_value_end(h->value.p, end);
-	write_top_via(w, rs_str_n(h->value.p, (size_t)(comma - h->value.p)), source, received, rport);
+	if (typed && !has_blanks(via->host.p, via->text.p + via->text.len)) {
+		write_typed(w, via, c.rport);
+		comma = sip_skip_lws(via->text.p + via->text.len, end);
+	} else {
+		comma = sip_value_end(h->value.p, end);
+		write_pieces(w, rs_str_n(h->value.p, (size_t)(comma - h->value.p)), c.rport);
+	}
+	write_completion(w, &c);
 	sip_write_one_line(w, rs_str_n(comma, (size_t)(end - comma)));
 	return true;
+}
+
+static void write_name(struct sip_writer *w, const struct sip_hdr *h)
+{
+	write_bytes(w, h->name.p, h->name.len);
+	WRITE_LITERAL(w, ": ");
 }
 
 static void write_first_via(struct sip_writer *w, const struct sip_msg *msg, const struct sip_hdr *h,
@@ -113,10 +163,9 @@ static void write_first_via(struct sip_writer *w, const struct sip_msg *msg, con
 {
 	size_t start = w->len;
 
-	sip_write(w, h->name);
-	sip_writez(w, ": ");
+	write_name(w, h);
 	if (sip_write_via_completed(w, msg, source, with_rport)) {
-		sip_write_crlf(w);
+		WRITE_LITERAL(w, "\r\n");
 		return;
 	}
 	w->len = start;
@@ -125,26 +174,19 @@ static void write_first_via(struct sip_writer *w, const struct sip_msg *msg, con
 
 static void write_vias(struct sip_writer *w, const struct sip_msg *msg, const struct sip_addr *source, bool with_rport)
 {
-	bool top = true;
+	const struct sip_hdr *h = sip_msg_first(msg, SIP_HDR_VIA);
 
-	if (!msg->first[SIP_HDR_VIA])
-		return;
-	for (uint32_t i = msg->first[SIP_HDR_VIA] - 1u; i < msg->n_hdrs; i++) {
-		const struct sip_hdr *h = &msg->hdrs[i];
-
-		if (h->id != SIP_HDR_VIA)
-			continue;
-		if (top && source)
-			write_first_via(w, msg, h, source, with_rport);
-		else
-			copy_line(w, h);
-		top = false;
+	if (h && source) {
+		write_first_via(w, msg, h, source, with_rport);
+		h = sip_msg_next(msg, h);
 	}
+	for (; h; h = sip_msg_next(msg, h))
+		copy_line(w, h);
 }
 
 static void write_to(struct sip_writer *w, const struct sip_msg *msg, struct rs_str to_tag)
 {
-	const struct sip_hdr *h = sip_msg_hdr(msg, SIP_HDR_TO, 0);
+	const struct sip_hdr *h = sip_msg_first(msg, SIP_HDR_TO);
 
 	if (!h)
 		return;
@@ -156,12 +198,14 @@ static void write_to(struct sip_writer *w, const struct sip_msg *msg, struct rs_
 		w->failed = true;
 		return;
 	}
-	sip_write(w, h->name);
-	sip_writez(w, ": ");
-	sip_write_one_line(w, h->value);
-	sip_writez(w, ";tag=");
-	sip_write(w, to_tag);
-	sip_write_crlf(w);
+	write_name(w, h);
+	if (h->folded)
+		sip_write_one_line(w, h->value);
+	else
+		write_bytes(w, h->value.p, h->value.len);
+	WRITE_LITERAL(w, ";tag=");
+	write_bytes(w, to_tag.p, to_tag.len);
+	WRITE_LITERAL(w, "\r\n");
 }
 
 void sip_write_response_headers(struct sip_writer *w, struct sip_msg *request, unsigned status, struct rs_str to_tag,

@@ -176,9 +176,17 @@ static inline const char *sip_find_eol(const char *p, const char *end)
 			return p;
 		p++;
 	}
+	if (end - p >= 16) {
+		__m128i x = sip_load16(p);
+		unsigned hit = sip_bits(_mm_or_si128(sip_is_byte(x, '\r'), sip_is_byte(x, '\n')));
+
+		if (hit)
+			return p + (unsigned)__builtin_ctz(hit);
+		p += 16;
+	}
 #endif
-	while (p < end && *p != '\r' && *p != '\n')
-		p++;
+	for (; p < end && *p != '\r' && *p != '\n'; p++)
+		;
 	return p;
 }
 

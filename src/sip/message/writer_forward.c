@@ -4,6 +4,7 @@
  */
 #include "sip/writer.h"
 #include "sip/message/chars.h"
+#include "sip/message/write.h"
 
 struct forward {
 	struct sip_writer *w;
@@ -14,13 +15,14 @@ struct forward {
 	const char *run_end;
 	bool new_body;
 	struct rs_str body;
+	bool touched[SIP_HDR_N];  /* some edit is about lines of that header */
 	uint16_t pops[SIP_HDR_N]; /* values still to be taken from the top of each header */
 };
 
 static void flush(struct forward *f)
 {
 	if (f->run)
-		sip_write(f->w, rs_str_n(f->run, (size_t)(f->run_end - f->run)));
+		write_between(f->w, f->run, f->run_end);
 	f->run = NULL;
 }
 
@@ -68,6 +70,12 @@ static unsigned count_values(const struct sip_hdr *h)
 	return n;
 }
 
+static void touch(struct forward *f, enum sip_hdr_id id)
+{
+	if (id < SIP_HDR_N)
+		f->touched[id] = true;
+}
+
 /* Whether every edit has something to work on. */
 static int check_edits(struct forward *f)
 {
@@ -84,21 +92,22 @@ static int check_edits(struct forward *f)
 		case SIP_EDIT_REMOVE_NTH:
 			if (!line_of(f->msg, e, e->n))
 				return -1;
+			touch(f, e->id);
 			break;
 		case SIP_EDIT_POP_VALUE:
 			if (e->id == SIP_HDR_OTHER || e->id >= SIP_HDR_N)
 				return -1;
 			values = 0;
-			for (uint32_t k = 0; k < f->msg->n_hdrs; k++) {
-				if (f->msg->hdrs[k].id == e->id)
-					values += count_values(&f->msg->hdrs[k]);
-			}
+			for (const struct sip_hdr *h = sip_msg_first(f->msg, e->id); h; h = sip_msg_next(f->msg, h))
+				values += count_values(h);
+			touch(f, e->id);
 			if (++f->pops[e->id] > values)
 				return -1;
 			break;
 		case SIP_EDIT_BODY:
 			f->new_body = true;
 			f->body = e->value;
+			touch(f, SIP_HDR_CONTENT_LENGTH);
 			break;
 		case SIP_EDIT_ADD_FIRST:
 		case SIP_EDIT_ADD:
@@ -109,6 +118,11 @@ static int check_edits(struct forward *f)
 			if (e->id == SIP_HDR_CONTENT_LENGTH ||
 			    (e->id == SIP_HDR_OTHER && sip_hdr_from_name(e->name) == SIP_HDR_CONTENT_LENGTH))
 				return -1;
+			if (e->op == SIP_EDIT_REPLACE)
+				touch(f, e->id);
+			break;
+		case SIP_EDIT_REMOVE:
+			touch(f, e->id);
 			break;
 		default:
 			break;
@@ -156,10 +170,10 @@ static void write_popped(struct forward *f, const struct sip_hdr *h)
 			return;
 		p++;
 	}
-	sip_write(f->w, h->name);
-	sip_writez(f->w, ": ");
-	sip_write(f->w, rs_str_trim(rs_str_n(p, (size_t)(end - p))));
-	sip_write_crlf(f->w);
+	write_bytes(f->w, h->name.p, h->name.len);
+	WRITE_LITERAL(f->w, ": ");
+	sip_write(f->w, sip_trim(p, end));
+	WRITE_LITERAL(f->w, "\r\n");
 }
 
 /* The edit that a line falls under, or NULL. */
@@ -190,8 +204,13 @@ static const struct sip_edit *edit_of(const struct forward *f, const struct sip_
 
 static void write_line(struct forward *f, const struct sip_hdr *h)
 {
-	const struct sip_edit *e = edit_of(f, h);
+	const struct sip_edit *e;
 
+	if (!f->touched[h->id]) {
+		keep(f, h->line);
+		return;
+	}
+	e = edit_of(f, h);
 	if ((f->new_body && h->id == SIP_HDR_CONTENT_LENGTH) || (e && e->op != SIP_EDIT_REPLACE)) {
 		flush(f);
 	} else if (e) {
@@ -209,7 +228,7 @@ static bool needs_length(const struct forward *f)
 {
 	const struct sip_hdr *h = sip_msg_hdr(f->msg, SIP_HDR_CONTENT_LENGTH, 0);
 
-	return f->new_body || !h || edit_of(f, h);
+	return f->new_body || !h || (f->touched[SIP_HDR_CONTENT_LENGTH] && edit_of(f, h));
 }
 
 int sip_write_forward(struct sip_writer *w, struct sip_msg *msg, const struct sip_edit *edits, size_t n)
@@ -230,6 +249,6 @@ int sip_write_forward(struct sip_writer *w, struct sip_msg *msg, const struct si
 		sip_write_crlf(w);
 	}
 	sip_write_crlf(w);
-	sip_write(w, f.body);
+	write_bytes(w, f.body.p, f.body.len);
 	return 0;
 }

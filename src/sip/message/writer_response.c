@@ -96,8 +96,7 @@ static void write_typed(struct sip_writer *w, const struct sip_via *via, bool rp
 
 		if (!SIP_IS(name, "received") && !(rport && SIP_IS(name, "rport")))
 			continue;
-		if (run)
-			write_between(w, run, name.p - 1);
+		write_between(w, run, name.p - 1);
 		run = i + 1 < via->params.n ? via->params.v[i + 1].name.p - 1 : end;
 	}
 	write_between(w, run, end);

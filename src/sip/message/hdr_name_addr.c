@@ -2,7 +2,8 @@
 #include "sip/message/grammar.h"
 #include "sip/message/hdr_table.h"
 
-__attribute__((always_inline)) static inline int cut_name_addr(struct sip_cur *c, bool list, struct sip_name_addr_cut *out)
+__attribute__((always_inline)) static inline int cut_name_addr(struct sip_cur *c, bool list,
+							       struct sip_name_addr_cut *out)
 {
 	const char *start, *close;
 

@@ -69,7 +69,8 @@ static bool bare_cookie(struct rs_str branch)
 
 int sip_msg_check(struct sip_msg *msg)
 {
-	static const enum sip_hdr_id ids[] = {SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CONTACT, SIP_HDR_ROUTE, SIP_HDR_RECORD_ROUTE};
+	static const enum sip_hdr_id ids[] = {SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CONTACT, SIP_HDR_ROUTE,
+					      SIP_HDR_RECORD_ROUTE};
 	enum sip_hdr_id wrong = SIP_HDR_OTHER;
 	const struct sip_hdr_values *v;
 	const struct sip_uri *uri;

@@ -119,8 +119,7 @@ struct sip_msg_extra *sip_msg_extra(struct sip_msg *msg)
 		return NULL;
 	atomic_init(&e->parts, NULL);
 	/* The Request-URI is wanted of nearly every message that wants anything of this. */
-	e->uri_ok = msg->is_request &&
-		    sip_uri_parse_in(msg->uri_text, msg->bytes.p + msg->bytes.len, &e->uri) == 0;
+	e->uri_ok = msg->is_request && sip_uri_parse_in(msg->uri_text, msg->bytes.p + msg->bytes.len, &e->uri) == 0;
 	if (atomic_compare_exchange_strong_explicit(&msg->typed_extra, &seen, e, memory_order_acq_rel,
 						    memory_order_acquire))
 		return e;

@@ -248,8 +248,8 @@ static bool as_received(const struct sip_msg *msg, struct rs_str s)
 }
 
 /*
- * The top Via, From, To and CSeq are typed here for everybody who asks later. What their grammars refuse is still read as far
- * as it goes: it tells where an answer goes and which transaction is meant.
+ * The top Via, From, To and CSeq are typed here for everybody who asks later. What their grammars refuse is still read
+ * as far as it goes: it tells where an answer goes and which transaction is meant.
  */
 static bool route_via(struct sip_msg *msg, struct rs_str value, struct sip_store *store)
 {
@@ -316,8 +316,9 @@ static bool route_by(struct index *ix, enum sip_hdr_id id, struct rs_str value, 
 /* All of them, and the flaws so far in the order of the lines. */
 static void read_routing(struct index *ix, struct sip_store *store)
 {
-	static const enum sip_hdr_id routing[] = {SIP_HDR_VIA,  SIP_HDR_FROM,         SIP_HDR_TO,            SIP_HDR_CALL_ID,
-						  SIP_HDR_CSEQ, SIP_HDR_MAX_FORWARDS, SIP_HDR_CONTENT_LENGTH};
+	static const enum sip_hdr_id routing[] = {SIP_HDR_VIA,           SIP_HDR_FROM, SIP_HDR_TO,
+						  SIP_HDR_CALL_ID,       SIP_HDR_CSEQ, SIP_HDR_MAX_FORWARDS,
+						  SIP_HDR_CONTENT_LENGTH};
 	struct sip_msg *msg = ix->msg;
 	uint32_t before = ix->flaw ? ix->flaw_at : UINT32_MAX;
 	enum sip_hdr_id bad = SIP_HDR_OTHER;

@@ -1,6 +1,6 @@
 /*
- * Finding the end of a run, 16 bytes at a time where the processor has SSE2 (every x86-64), else byte by byte. Private to
- * the message layer. Every scan takes what it looks through, [p, end), and how far bytes may be read, safe >= end: a
+ * Finding the end of a run, 16 bytes at a time where the processor has SSE2 (every x86-64), else byte by byte. Private
+ * to the message layer. Every scan takes what it looks through, [p, end), and how far bytes may be read, safe >= end: a
  * value ends inside a message, and what stands behind it may be looked at but never counts.
  */
 #ifndef SIP_MESSAGE_SCAN_H
@@ -79,8 +79,8 @@ static inline __m128i sip_is_plain(__m128i x)
 #endif
 
 /*
- * The scans below look at the first 16 bytes in place, where most of them end; what goes on, and what has no 16 bytes left,
- * is for scan.c.
+ * The scans below look at the first 16 bytes in place, where most of them end; what goes on, and what has no 16 bytes
+ * left, is for scan.c.
  */
 
 /* The first byte that is not of C_PLAIN, or end. */
@@ -104,8 +104,8 @@ static inline const char *sip_skip_plain(const char *p, const char *end, const c
 }
 
 /*
- * The first byte that is not of C_HOST, or end. *ok: labels between single dots; no label to start with a hyphen is all that
- * resolvers agree on.
+ * The first byte that is not of C_HOST, or end. *ok: labels between single dots; no label to start with a hyphen is all
+ * that resolvers agree on.
  */
 const char *sip_skip_host_on(const char *p, const char *end, bool *ok);
 static inline const char *sip_skip_host(const char *p, const char *end, const char *safe, bool *ok)
@@ -113,7 +113,8 @@ static inline const char *sip_skip_host(const char *p, const char *end, const ch
 #ifdef __SSE2__
 	if (safe - p >= 16) {
 		__m128i x = sip_load16(p), dots = sip_is_byte(x, '.');
-		unsigned stop = ~sip_bits(_mm_or_si128(sip_is_plain(x), sip_is_byte(x, '_'))), start = sip_bits(dots) << 1 | 1;
+		unsigned stop = ~sip_bits(_mm_or_si128(sip_is_plain(x), sip_is_byte(x, '_'))),
+			 start = sip_bits(dots) << 1 | 1;
 
 		if (end - p < 16)
 			stop |= 1u << (end - p);

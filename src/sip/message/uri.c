@@ -4,8 +4,9 @@
 #include "sip/message/limits.h"
 
 /*
- * The end of what starts at p: name or name=value, each of class and escapes, with sep between them; value_empty: whether
- * a value may be empty. NULL: bad, or more than are allowed: comparison takes each of one URI with each of the other.
+ * The end of what starts at p: name or name=value, each of class and escapes, with sep between them; value_empty:
+ * whether a value may be empty. NULL: bad, or more than are allowed: comparison takes each of one URI with each of the
+ * other.
  */
 static inline const char *pairs_end(const char *p, const char *end, const char *safe, char sep, unsigned class,
 				    bool value_empty)

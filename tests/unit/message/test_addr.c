@@ -1,6 +1,7 @@
 /* Addresses and transports. */
 #include "message_test.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 static const char *round_trip(const char *text, bool port)
@@ -22,6 +23,32 @@ static void numeric_addresses_parse_and_print(void **state)
 	assert_string_equal(round_trip("[2001:DB8::1]:5060", true), "[2001:db8::1]:5060");
 	assert_string_equal(round_trip("[fe80::1%3]:5060", true), "[fe80::1%3]:5060");
 	assert_string_equal(round_trip("255.255.255.255:65535", true), "255.255.255.255:65535");
+}
+
+/* Every pattern of zero groups, with groups of every width, and what embeds an IPv4 address. */
+static void addresses_print_as_the_system_prints_them(void **state)
+{
+	static const uint16_t groups[] = {0x1, 0xffff, 0xab, 0x102, 0x2f00};
+	char ours[SIP_ADDR_TEXT], theirs[INET6_ADDRSTRLEN];
+	struct sip_addr a = {.family = 6};
+
+	(void)state;
+	for (unsigned i = 0; i < 256 * RS_ARRAY_SIZE(groups); i++) {
+		for (unsigned g = 0; g < 8; g++) {
+			unsigned v = i >> g & 1 ? groups[(i / 256 + (i & 1 ? g : 0)) % RS_ARRAY_SIZE(groups)] : 0;
+
+			a.ip[2 * g] = (uint8_t)(v >> 8);
+			a.ip[2 * g + 1] = (uint8_t)v;
+		}
+		inet_ntop(AF_INET6, a.ip, theirs, sizeof(theirs));
+		assert_string_equal(sip_addr_text(&a, false, ours), theirs);
+	}
+	a = (struct sip_addr){.family = 4};
+	for (unsigned i = 0; i < 256; i++) {
+		a.ip[0] = a.ip[3] = (uint8_t)i;
+		inet_ntop(AF_INET, a.ip, theirs, sizeof(theirs));
+		assert_string_equal(sip_addr_text(&a, false, ours), theirs);
+	}
 }
 
 static void what_is_no_address_is_refused(void **state)
@@ -88,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numeric_addresses_parse_and_print),
+		cmocka_unit_test(addresses_print_as_the_system_prints_them),
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(addresses_compare_and_convert),
 		cmocka_unit_test(transports_know_their_names_and_ports),

@@ -36,8 +36,8 @@ void sip_msg_set_limits(const struct sip_msg_limits *limits)
 
 _Static_assert(SIP_MAX_HDRS < UINT16_MAX, "sip_msg.first counts in 16 bits");
 
-/* Enough for all but proxies' longest chains; more lines go to the arena. */
-#define LOCAL_HDRS 64
+/* Lines that there is room for where the arena has none for more. */
+#define MORE_HDRS 64
 
 struct index {
 	struct sip_msg *msg;
@@ -45,7 +45,6 @@ struct index {
 	uint32_t n, cap;
 	bool via_ok;              /* the top Via can be answered to */
 	uint16_t last[SIP_HDR_N]; /* where first is set: index + 1 of the last line */
-	struct sip_hdr local[LOCAL_HDRS];
 
 	/* The first flaw of the lines, and how many stood before it; what the values are looked at for comes later. */
 	enum sip_msg_flaw flaw;
@@ -148,13 +147,15 @@ static int parse_start_line(struct sip_msg *msg, const char *p, const char *afte
 static struct sip_hdr *index_slot(struct index *ix)
 {
 	if (ix->n == ix->cap) {
-		struct sip_hdr *v = rs_arena_alloc(ix->msg->arena, 2 * sizeof(*v) * ix->cap);
+		uint32_t cap = 2 * ix->n + MORE_HDRS;
+		struct sip_hdr *v = rs_arena_alloc(ix->msg->arena, cap * sizeof(*v));
 
 		if (!v)
 			return NULL;
-		memcpy(v, ix->v, ix->n * sizeof(*v));
+		if (ix->n)
+			memcpy(v, ix->v, ix->n * sizeof(*v));
 		ix->v = v;
-		ix->cap *= 2;
+		ix->cap = cap;
 	}
 	return &ix->v[ix->n];
 }
@@ -223,20 +224,26 @@ static int parse_headers(struct index *ix, const char *p, const char *end, const
 	}
 }
 
-/* The index, in store. -1: no memory. */
-static int index_keep(struct index *ix, struct sip_store *store)
+/* The index is written where it stays: at the start of what the arena has left, as long as that lasts. */
+static void index_start(struct index *ix, struct sip_msg *msg, const struct sip_store *store)
 {
-	struct sip_msg *msg = ix->msg;
+	ix->msg = msg;
+	ix->v = (struct sip_hdr *)(void *)store->at;
+	ix->n = 0;
+	ix->cap = (uint32_t)((size_t)(store->end - store->at) / sizeof(*ix->v));
+	ix->via_ok = false;
+	ix->flaw = SIP_FLAW_NONE;
+	ix->flaw_header = SIP_HDR_OTHER;
+	ix->flaw_status = 0;
+	ix->flaw_at = 0;
+}
 
-	msg->n_hdrs = ix->n;
-	msg->hdrs = ix->v;
-	if (ix->v != ix->local || ix->n == 0)
-		return 0;
-	msg->hdrs = sip_store_alloc(store, ix->n * sizeof(*ix->v));
-	if (!msg->hdrs)
-		return -1;
-	memcpy(msg->hdrs, ix->v, ix->n * sizeof(*ix->v));
-	return 0;
+static void index_keep(const struct index *ix, struct sip_store *store)
+{
+	ix->msg->n_hdrs = ix->n;
+	ix->msg->hdrs = ix->v;
+	if ((char *)ix->v == store->at)
+		sip_store_taken(store, ix->n * sizeof(*ix->v));
 }
 
 /* ---- the fields that route a message ---- */
@@ -403,7 +410,7 @@ enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena,
 {
 	const char *p = bytes.p ? bytes.p : "", *end = p + bytes.len, *after, *body;
 	enum sip_parse_result rc;
-	bool bad_line = false, kept;
+	bool bad_line = false, lost;
 	struct sip_store store;
 	struct index ix;
 
@@ -419,20 +426,15 @@ enum sip_parse_result sip_msg_parse(struct sip_msg *msg, struct rs_arena *arena,
 		return stream && bytes.len <= sip_limits.msg ? SIP_PARSE_PARTIAL : SIP_PARSE_BAD;
 	if (parse_start_line(msg, p, after, bad_line))
 		return SIP_PARSE_BAD;
-	ix.msg = msg;
-	ix.v = ix.local;
-	ix.n = 0;
-	ix.cap = LOCAL_HDRS;
-	ix.via_ok = false;
-	ix.flaw = SIP_FLAW_NONE;
-	if (parse_headers(&ix, after, end, &body))
-		return SIP_PARSE_BAD;
 	sip_store_open_rest(&store, arena);
-	kept = index_keep(&ix, &store) == 0;
-	if (kept)
+	index_start(&ix, msg, &store);
+	lost = parse_headers(&ix, after, end, &body) != 0;
+	if (!lost) {
+		index_keep(&ix, &store);
 		read_routing(&ix, &store);
+	}
 	sip_store_close(&store);
-	if (!kept)
+	if (lost)
 		return SIP_PARSE_BAD;
 	if (!body) {
 		if (stream)

@@ -2,6 +2,7 @@
 #ifndef SIP_MESSAGE_EXTRA_H
 #define SIP_MESSAGE_EXTRA_H
 
+#include "sip/message/store.h"
 #include "sip/msg.h"
 
 struct sip_msg_parts {
@@ -17,5 +18,7 @@ struct sip_msg_extra {
 
 /* Made at the first call; NULL: no memory. */
 struct sip_msg_extra *sip_msg_extra(struct sip_msg *msg);
+/* The same while the message is its maker's alone; store is the rest of its arena. */
+struct sip_msg_extra *sip_msg_extra_own(struct sip_msg *msg, struct sip_store *store);
 
 #endif

@@ -1,5 +1,6 @@
 /* What a message must satisfy before a service sees it, beyond what the index needs. */
 #include "sip/msg.h"
+#include "sip/message/extra.h"
 #include "sip/message/flaw.h"
 #include "sip/message/grammar.h"
 
@@ -67,31 +68,44 @@ static bool bare_cookie(struct rs_str branch)
 	return SIP_IS(branch, "z9hg4bk");
 }
 
-int sip_msg_check(struct sip_msg *msg)
+/* The Request-URI. Headers in it are forbidden (RFC 3261 section 19.1.1, table 1). */
+static bool uri_ok(struct sip_msg *msg, struct sip_store *store)
+{
+	const struct sip_msg_extra *e = sip_msg_extra_own(msg, store);
+
+	return e && e->uri_ok && !(sip_uri_is_sip(&e->uri) && e->uri.headers.p);
+}
+
+/* A header that is not as its grammar says, or SIP_HDR_OTHER. */
+static enum sip_hdr_id wrong_header(struct sip_msg *msg, struct sip_store *store)
 {
 	static const enum sip_hdr_id ids[] = {SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CONTACT, SIP_HDR_ROUTE,
 					      SIP_HDR_RECORD_ROUTE};
+	const struct sip_hdr_values *v = sip_msg_type_own(msg, SIP_HDR_VIA, store);
+
+	if (!v || bare_cookie(v->v.via[0].branch))
+		return SIP_HDR_VIA;
+	for (size_t i = 0; i < RS_ARRAY_SIZE(ids); i++) {
+		if (msg->first[ids[i]] && !sip_msg_type_own(msg, ids[i], store))
+			return ids[i];
+	}
+	return SIP_HDR_OTHER;
+}
+
+int sip_msg_check(struct sip_msg *msg)
+{
 	enum sip_hdr_id wrong = SIP_HDR_OTHER;
-	const struct sip_hdr_values *v;
-	const struct sip_uri *uri;
 	struct sip_store store;
+	bool uri;
 
 	if (msg->flaw)
 		return -1;
-	if (msg->is_request) {
-		uri = sip_msg_ruri(msg);
-		/* Headers in a Request-URI are forbidden (RFC 3261 section 19.1.1, table 1). */
-		if (!uri || (sip_uri_is_sip(uri) && uri->headers.p))
-			return bad(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER);
-	}
 	sip_store_open_rest(&store, msg->arena);
-	v = sip_msg_type_own(msg, SIP_HDR_VIA, &store);
-	if (!v || bare_cookie(v->v.via[0].branch))
-		wrong = SIP_HDR_VIA;
-	for (size_t i = 0; i < RS_ARRAY_SIZE(ids) && !wrong; i++) {
-		if (msg->first[ids[i]] && !sip_msg_type_own(msg, ids[i], &store))
-			wrong = ids[i];
-	}
+	uri = !msg->is_request || uri_ok(msg, &store);
+	if (uri)
+		wrong = wrong_header(msg, &store);
 	sip_store_close(&store);
+	if (!uri)
+		return bad(msg, SIP_FLAW_START_LINE, SIP_HDR_OTHER);
 	return wrong ? bad(msg, SIP_FLAW_VALUE, wrong) : 0;
 }

@@ -107,6 +107,16 @@ bool sip_msg_has_token(struct sip_msg *msg, enum sip_hdr_id id, struct rs_str to
 	return false;
 }
 
+static struct sip_msg_extra *extra_init(struct sip_msg_extra *e, const struct sip_msg *msg)
+{
+	if (!e)
+		return NULL;
+	atomic_init(&e->parts, NULL);
+	/* The Request-URI is wanted of nearly every message that wants anything of this. */
+	e->uri_ok = msg->is_request && sip_uri_parse_in(msg->uri_text, msg->bytes.p + msg->bytes.len, &e->uri) == 0;
+	return e;
+}
+
 struct sip_msg_extra *sip_msg_extra(struct sip_msg *msg)
 {
 	void *seen = atomic_load_explicit(&msg->typed_extra, memory_order_acquire);
@@ -114,16 +124,22 @@ struct sip_msg_extra *sip_msg_extra(struct sip_msg *msg)
 
 	if (seen)
 		return seen;
-	e = rs_arena_alloc(msg->arena, sizeof(*e));
-	if (!e)
-		return NULL;
-	atomic_init(&e->parts, NULL);
-	/* The Request-URI is wanted of nearly every message that wants anything of this. */
-	e->uri_ok = msg->is_request && sip_uri_parse_in(msg->uri_text, msg->bytes.p + msg->bytes.len, &e->uri) == 0;
-	if (atomic_compare_exchange_strong_explicit(&msg->typed_extra, &seen, e, memory_order_acq_rel,
-						    memory_order_acquire))
+	e = extra_init(rs_arena_alloc(msg->arena, sizeof(*e)), msg);
+	if (!e || atomic_compare_exchange_strong_explicit(&msg->typed_extra, &seen, e, memory_order_acq_rel,
+							  memory_order_acquire))
 		return e;
 	return seen;
+}
+
+struct sip_msg_extra *sip_msg_extra_own(struct sip_msg *msg, struct sip_store *store)
+{
+	struct sip_msg_extra *e = atomic_load_explicit(&msg->typed_extra, memory_order_relaxed);
+
+	if (!e) {
+		e = extra_init(sip_store_alloc(store, sizeof(*e)), msg);
+		atomic_store_explicit(&msg->typed_extra, e, memory_order_relaxed);
+	}
+	return e;
 }
 
 const struct sip_uri *sip_msg_ruri(struct sip_msg *msg)

@@ -54,15 +54,19 @@ static inline uint64_t sip_load2(const char *p)
 	return x;
 }
 
-/* a equals lower (of the kind said above), without ASCII case; len is a constant of 2 to 16. */
+/* a equals lower (of the kind said above), without ASCII case; len is a constant of at least 2. */
 static inline bool sip_is(struct rs_str a, const char *lower, size_t len)
 {
 	if (a.len != len)
 		return false;
-	/* Two loads that overlap. */
-	if (len >= 8)
-		return sip_same_word(sip_load8(a.p), sip_load8(lower)) &&
-		       sip_same_word(sip_load8(a.p + len - 8), sip_load8(lower + len - 8));
+	/* The last word overlaps the one before it. */
+	if (len >= 8) {
+		for (size_t i = 0; i + 8 < len; i += 8) {
+			if (!sip_same_word(sip_load8(a.p + i), sip_load8(lower + i)))
+				return false;
+		}
+		return sip_same_word(sip_load8(a.p + len - 8), sip_load8(lower + len - 8));
+	}
 	if (len >= 4)
 		return sip_same_word(sip_load4(a.p) | sip_load4(a.p + len - 4) << 32,
 				     sip_load4(lower) | sip_load4(lower + len - 4) << 32);

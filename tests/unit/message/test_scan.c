@@ -117,6 +117,70 @@ static void texts_of_chance_stop_where_they_should(void **state)
 	}
 }
 
+/* Any other byte at any place of a word makes another word, but for a letter's case; so it is with headers' names. */
+static void other_words(const char *lower, bool (*is)(struct rs_str s))
+{
+	size_t len = strlen(lower);
+	char text[32];
+
+	for (size_t at = 0; at < len; at++) {
+		memcpy(text, lower, len);
+		for (unsigned byte = 0; byte < 256; byte++) {
+			bool same = to_lower((char)byte) == (unsigned char)lower[at];
+
+			text[at] = (char)byte;
+			assert_int_equal(is(rs_str_n(text, len)), same);
+			assert_false(is(rs_str_n(text, len - 1)));
+		}
+	}
+}
+
+#define WORD(name, text)                                                                                               \
+	static bool name(struct rs_str s)                                                                              \
+	{                                                                                                              \
+		return SIP_IS(s, text);                                                                                \
+	}
+WORD(is_2, "ws")
+WORD(is_3, "tag")
+WORD(is_4, "sip:")
+WORD(is_7, "z9hg4bk")
+WORD(is_8, "received")
+WORD(is_12, "content-type")
+WORD(is_16, "content-encoding")
+WORD(is_19, "content-disposition")
+WORD(is_25, "aaaaaaaaabbbbbbbbbccccccc")
+
+static enum sip_hdr_id wanted;
+
+static bool is_header(struct rs_str s)
+{
+	/* "T" is To, too. */
+	return s.len > 1 && sip_hdr_from_name(s) == wanted;
+}
+
+static void words_are_compared_whole(void **state)
+{
+	(void)state;
+	other_words("ws", is_2);
+	other_words("tag", is_3);
+	other_words("sip:", is_4);
+	other_words("z9hg4bk", is_7);
+	other_words("received", is_8);
+	other_words("content-type", is_12);
+	other_words("content-encoding", is_16);
+	other_words("content-disposition", is_19);
+	other_words("aaaaaaaaabbbbbbbbbccccccc", is_25);
+	for (wanted = (enum sip_hdr_id)1; wanted < SIP_HDR_N; wanted++) {
+		struct rs_str name = sip_hdr_name(wanted);
+		char lower[32];
+
+		for (size_t i = 0; i < name.len; i++)
+			lower[i] = (char)to_lower(name.p[i]);
+		lower[name.len] = '\0';
+		other_words(lower, is_header);
+	}
+}
+
 /* The short way over a usual line is only taken for what the long way reads in the same way. */
 static void usual_lines_are_read_as_others(const struct message_row *row, void *data)
 {
@@ -176,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_stops_where_it_should),
 		cmocka_unit_test(texts_of_chance_stop_where_they_should),
+		cmocka_unit_test(words_are_compared_whole),
 		cmocka_unit_test(lines_are_read_alike),
 		cmocka_unit_test(lines_of_a_header_are_chained),
 	};

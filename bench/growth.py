@@ -83,9 +83,10 @@ def resident(server):
 def store_bindings(path, n):
     """A real binding of one user, written down for n users: all that names it in the row is named anew."""
     db = sqlite3.connect(path)
-    columns = [row[1] for row in db.execute('PRAGMA table_info(contact)')]
-    pattern = db.execute('SELECT * FROM contact WHERE aor = ?', (PATTERN,)).fetchone()
-    insert = f'INSERT OR REPLACE INTO contact VALUES ({",".join("?" * len(columns))})'
+    cursor = db.execute('SELECT * FROM contact WHERE aor = ?', (PATTERN,))
+    pattern = cursor.fetchone()
+    columns = [c[0] for c in cursor.description]
+    insert = f'INSERT INTO change ({",".join(columns)}) VALUES ({",".join("?" * len(columns))})'
     swap = lambda v, user: v.replace(PATTERN, user) if isinstance(v, str) else \
         v.replace(PATTERN.encode(), user.encode()) if isinstance(v, bytes) else v
     for first in range(0, n, ROWS):

@@ -66,7 +66,11 @@ struct ast_sip_contact {
 	_Atomic int status;     /* enum ast_sip_contact_status */
 	_Atomic int64_t rtt_us; /* negative: unknown */
 	struct ast_sip_contact_data data;
-	void *watch; /* the store's */
+	void *watch; /* the store's, as the next is */
+	struct ast_sip_contact_stored {
+		struct ast_sip_contact *before, *after;
+		int64_t row; /* 0: there is none that would be loaded */
+	} stored;
 	uint16_t text_len[AST_SIP_CONTACT_TEXTS];
 	char text[]; /* one behind the other, each with a NUL */
 };

@@ -56,14 +56,15 @@ class StoreTest(unittest.TestCase):
 
     # ---- a store with something in it ----
 
-    def fill(self, rows=USERS):
-        """A store that a server made, with rows bindings written as it writes them."""
+    def fill(self, rows=USERS, times=1):
+        """A store that a server made, with rows bindings written as it writes them, each so many times."""
         self.start()
         self.stop()
         with sqlite3.connect(self.db) as db:
-            db.executemany(f'INSERT INTO contact ({COLUMNS}) VALUES ({",".join("?" * 20)})', (
+            db.executemany(f'INSERT INTO change ({COLUMNS}) VALUES ({",".join("?" * 20)})', (
                 (f'u{i}', f'sip:u{i}@192.0.2.1:5060', '', '', f'call-{i}', 'agent' * 20, f'u{i}', 'udp', '',
-                 '192.0.2.1', '', 0, 1000, 5060, 0, 0, 1, FAR, 0, '192.0.2.1:5060') for i in range(rows)))
+                 '192.0.2.1', '', 0, 1000, 5060, 0, 0, 1, FAR, 0, '192.0.2.1:5060')
+                for _ in range(times) for i in range(rows)))
         db.close()
         self.assertEqual(os.path.exists(self.db + '-wal'), False)
 
@@ -176,7 +177,7 @@ class Damaged(StoreTest):
 
     def test_damage_that_shows_while_it_runs(self):
         rows = 30000  # more than the pages that SQLite keeps in memory
-        self.fill(rows)
+        self.fill(rows, times=3)  # so many that some must go, which are read then
         self.start()
         self.assertEqual(len(self.bindings()), rows)
         self.garble(4096 * 2, os.path.getsize(self.db) - 4096 * 3)

@@ -29,6 +29,7 @@ struct ast_sip_contact *contact_new(struct rs_str aor, const struct ast_sip_cont
 	atomic_init(&c->rtt_us, -1);
 	c->data = *data;
 	c->watch = NULL;
+	c->stored = (struct ast_sip_contact_stored){.row = 0};
 	p = c->text;
 	for (int i = 0; i < AST_SIP_CONTACT_TEXTS; i++) {
 		struct rs_str s = i == AST_SIP_CONTACT_AOR ? aor : text[i];

@@ -17,10 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAL          "-wal"
-#define COPY_BYTES   65536
-#define ALL_ROWS     "SELECT " STORE_COLUMNS " FROM contact"
-#define ROWS_OF_NAME ALL_ROWS " WHERE aor = ?"
+#define WAL        "-wal"
+#define COPY_BYTES 65536
 
 static bool exists(const char *path, const char *more, struct stat *st)
 {
@@ -119,52 +117,99 @@ static int keep(const char *path, const char *kept, int (*how)(const char *from,
 
 /* ---- what can be read of it ---- */
 
+#define LOG         "SELECT id, " STORE_COLUMNS " FROM change WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
+#define OLD_ROWS    "SELECT NULL, " STORE_COLUMNS " FROM contact" /* version 1 */
+#define MOST_MISSES 131072 /* ids on end that cannot be read: one damaged inner page stands for some ten thousand */
+
 struct salvage {
 	sqlite3 *from;
-	sqlite3_stmt *of_name;
 	int error; /* of the new file */
 };
 
-/* All rows that s gives up to the first that cannot be read; true: there was none of these. */
-static bool copy_rows(struct salvage *v, sqlite3_stmt *s)
+/*
+ * All rows that s gives up to the first that cannot be read; true: there was none of these. Gives how many, and the id
+ * of the last.
+ */
+static bool copy_rows(struct salvage *v, sqlite3_stmt *s, uint64_t *n, int64_t *last)
 {
-	int rc;
+	int rc = SQLITE_OK;
 
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW && !v->error)
-		v->error = store_copy_row(s);
+	*n = 0;
+	while (!v->error && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		*last = sqlite3_column_int64(s, 0);
+		++*n;
+		v->error = rows_copy(s);
+	}
+	sqlite3_reset(s);
 	return rc == SQLITE_DONE;
 }
 
+static void bind_range(sqlite3_stmt *s, int64_t first, int64_t last)
+{
+	sqlite3_bind_int64(s, 1, first);
+	sqlite3_bind_int64(s, 2, last);
+}
+
+/* From both ends of the log up to where it is damaged; then what lies between, stepping over one id after the other. */
+static void copy_log(struct salvage *v, sqlite3_stmt *up, sqlite3_stmt *down)
+{
+	int64_t low = 0, high = INT64_MAX, last; /* what is between these is not copied yet */
+	bool upwards;
+	uint64_t n;
+
+	bind_range(up, 1, INT64_MAX);
+	if (copy_rows(v, up, &n, &low))
+		return;
+	bind_range(down, low + 1, INT64_MAX);
+	copy_rows(v, down, &n, &high);
+	upwards = low || high == INT64_MAX;
+	for (unsigned misses = 0; misses < MOST_MISSES && high - low > 1 && !v->error; misses++) {
+		bind_range(upwards ? up : down, low + 1, high - 1);
+		if (copy_rows(v, upwards ? up : down, &n, &last))
+			return;
+		if (n)
+			misses = 0;
+		if (upwards)
+			low = n ? last : low + 1;
+		else
+			high = n ? last : high - 1;
+	}
+}
+
 /* Each name that the configuration has is looked for by itself: that reads the pages on its own way only. */
-static void copy_by_name(struct salvage *v)
+static void copy_by_name(struct salvage *v, sqlite3_stmt *of_name)
 {
 	struct ast_sip_snapshot *snapshot = ast_sip_snapshot_get();
 	struct ast_sip_aors aors = {0};
+	uint64_t n;
+	int64_t last;
 
 	if (snapshot)
 		aors = ast_sip_snapshot_aors(snapshot);
 	for (uint32_t i = 0; i < aors.n && !v->error; i++) {
 		struct rs_str id = ast_sip_aor_id(aors.v[i]);
 
-		sqlite3_bind_text(v->of_name, 1, id.p, (int)id.len, SQLITE_STATIC);
-		copy_rows(v, v->of_name);
-		sqlite3_reset(v->of_name);
+		sqlite3_bind_text(of_name, 1, id.p, (int)id.len, SQLITE_STATIC);
+		copy_rows(v, of_name, &n, &last);
 	}
 	ast_sip_snapshot_unref(snapshot);
 }
 
 static void copy_all(struct salvage *v)
 {
-	sqlite3_stmt *s = NULL;
-	bool whole;
+	sqlite3_stmt *a = NULL, *b = NULL;
+	uint64_t n;
+	int64_t last;
 
-	if (sqlite3_prepare_v2(v->from, ALL_ROWS, -1, &s, NULL) != SQLITE_OK)
-		return; /* not even its schema */
-	whole = copy_rows(v, s);
-	sqlite3_finalize(s);
-	if (!whole && sqlite3_prepare_v2(v->from, ROWS_OF_NAME, -1, &v->of_name, NULL) == SQLITE_OK)
-		copy_by_name(v);
-	sqlite3_finalize(v->of_name);
+	if (sqlite3_prepare_v2(v->from, LOG, -1, &a, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(v->from, LOG " DESC", -1, &b, NULL) == SQLITE_OK)
+		copy_log(v, a, b);
+	else if (sqlite3_prepare_v2(v->from, OLD_ROWS, -1, &a, NULL) == SQLITE_OK &&
+		 sqlite3_prepare_v2(v->from, OLD_ROWS " WHERE aor = ?", -1, &b, NULL) == SQLITE_OK &&
+		 !copy_rows(v, a, &n, &last))
+		copy_by_name(v, b);
+	sqlite3_finalize(a);
+	sqlite3_finalize(b);
 }
 
 static int salvage(const char *kept)

@@ -27,6 +27,8 @@ static void work(struct rs_job *j)
 	error = store_write(group, false);
 	for (struct update *u = group; u; u = u->next_group) {
 		u->error = error && group->next_group ? store_write(u, true) : error;
+		if (u->error && u->kind != UPDATE_CHANGES)
+			store_forget(u);
 	}
 	atomic_fetch_add_explicit(&location_counters.commits, 1, memory_order_relaxed);
 }

@@ -23,53 +23,12 @@ int64_t location_shift_us(void)
 	return rs_wall_us() - ast_sip_location_now_us();
 }
 
-/* Rows arrive in order of their AOR; those of one AOR are gathered. */
-struct loading {
-	struct ast_sip_contact *v[256];
-	uint32_t n;
-};
-
-static void forget_loaded(struct loading *l)
-{
-	while (l->n)
-		ast_sip_contact_unref(l->v[--l->n]);
-}
-
-static int put_loaded(struct loading *l)
-{
-	struct ast_sip_contacts *c, *before;
-	struct aor *a;
-
-	if (!l->n)
-		return 0;
-	a = aor_get(ast_sip_contact_text(l->v[0], AST_SIP_CONTACT_AOR), true);
-	before = a ? aor_contacts(a) : NULL;
-	c = a ? contacts_new(l->n + (before ? before->n : 0)) : NULL;
-	if (!c) {
-		ast_sip_contacts_unref(before);
-		aor_unref(a);
-		return ENOMEM;
-	}
-	for (uint32_t i = 0; before && i < before->n; i++)
-		c->v[c->n++] = ast_sip_contact_ref(before->v[i]);
-	for (uint32_t i = 0; i < l->n; i++)
-		c->v[c->n++] = l->v[i];
-	ast_sip_contacts_unref(before);
-	ast_sip_contacts_unref(aor_swap(a, c));
-	rs_timer_start(&a->expiry, contacts_earliest(c) - ast_sip_location_now_us());
-	atomic_fetch_add_explicit(&location_counters.bindings, l->n, memory_order_relaxed);
-	aor_unref(a);
-	l->n = 0;
-	return 0;
-}
-
 /*
  * The clock may have been wrong when the row was written, or be it now, as on a machine without a battery: no binding
  * is kept longer than one may ask for.
  */
-static void bound_expiry(struct ast_sip_contact *c)
+static void bound_expiry(struct ast_sip_contact *c, struct ast_sip_snapshot *s)
 {
-	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
 	struct ast_sip_aor *aor = s ? ast_sip_aor_find(s, ast_sip_contact_text(c, AST_SIP_CONTACT_AOR)) : NULL;
 	int64_t longest = INT64_MAX;
 
@@ -78,22 +37,88 @@ static void bound_expiry(struct ast_sip_contact *c)
 	if (c->data.expires_us > longest)
 		c->data.expires_us = longest;
 	ast_sip_aor_unref(aor);
-	ast_sip_snapshot_unref(s);
 }
 
-static int load_one(void *token, struct ast_sip_contact *c)
+/* Its place in list, or list->n. As the store tells bindings apart: by how the URI is written. */
+static uint32_t find_stored(const struct ast_sip_contacts *list, struct rs_str uri)
 {
-	struct loading *l = token;
-	bool same = l->n && rs_str_eq(ast_sip_contact_text(l->v[0], AST_SIP_CONTACT_AOR),
-				      ast_sip_contact_text(c, AST_SIP_CONTACT_AOR));
+	uint32_t i = 0;
 
-	if ((!same || l->n == RS_ARRAY_SIZE(l->v)) && put_loaded(l)) {
-		ast_sip_contact_unref(c);
-		return ENOMEM;
+	while (list && i < list->n && !rs_str_eq(ast_sip_contact_text(list->v[i], AST_SIP_CONTACT_URI), uri))
+		i++;
+	return i;
+}
+
+/* What a has once c stands in the place at (or that is empty); NULL: nothing, or no memory. */
+static struct ast_sip_contacts *with_loaded(const struct ast_sip_contacts *old, uint32_t at, struct ast_sip_contact *c)
+{
+	uint32_t n = old ? old->n : 0;
+	struct ast_sip_contacts *list;
+
+	if (!c && n == 1)
+		return NULL;
+	list = contacts_new(n + 1);
+	for (uint32_t i = 0; list && i < n; i++) {
+		if (i != at)
+			list->v[list->n++] = ast_sip_contact_ref(old->v[i]);
+		else if (c)
+			list->v[list->n++] = ast_sip_contact_ref(c);
 	}
-	bound_expiry(c);
-	l->v[l->n++] = c;
-	return 0;
+	if (list && c && at == n)
+		list->v[list->n++] = ast_sip_contact_ref(c);
+	return list;
+}
+
+static int put_loaded(struct aor *a, struct rs_str uri, struct ast_sip_contact *c, struct ast_sip_contact **before)
+{
+	struct ast_sip_contacts *old = aor_contacts(a), *list;
+	uint32_t n = old ? old->n : 0, at = find_stored(old, uri);
+	int error = 0;
+
+	if (at < n)
+		*before = ast_sip_contact_ref(old->v[at]);
+	else if (!c)
+		goto out;
+	list = with_loaded(old, at, c);
+	if (!list && (c || n > 1)) {
+		ast_sip_contact_unref(*before);
+		*before = NULL;
+		error = ENOMEM;
+		goto out;
+	}
+	ast_sip_contacts_unref(aor_swap(a, list));
+	if (list)
+		rs_timer_start(&a->expiry, contacts_earliest(list) - ast_sip_location_now_us());
+	else
+		rs_timer_stop(&a->expiry);
+	location_counters.bindings += (uint64_t)((int64_t)(list ? list->n : 0) - n);
+out:
+	ast_sip_contacts_unref(old);
+	return error;
+}
+
+static int load_one(void *token, struct rs_str aor, struct rs_str uri, struct ast_sip_contact *c,
+		    struct ast_sip_contact **before)
+{
+	struct aor *a = aor_get(aor, c != NULL);
+	int error = a || !c ? 0 : ENOMEM;
+
+	if (c)
+		bound_expiry(c, token);
+	if (a)
+		error = put_loaded(a, uri, c, before);
+	aor_unref(a);
+	ast_sip_contact_unref(c);
+	return error;
+}
+
+static int load(void)
+{
+	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
+	int error = store_load(load_one, s);
+
+	ast_sip_snapshot_unref(s);
+	return error;
 }
 
 static bool may_salvage(void)
@@ -107,7 +132,6 @@ static bool may_salvage(void)
 
 int ast_sip_location_start(const char *state_dir, bool durable)
 {
-	struct loading l = {.n = 0};
 	bool salvaged = false;
 	int error = index_start();
 
@@ -120,13 +144,10 @@ int ast_sip_location_start(const char *state_dir, bool durable)
 	if (error == EUCLEAN)
 		error = store_open_damaged(state_dir, salvaged);
 	if (!error)
-		error = store_load(load_one, &l);
-	if (!error)
-		error = put_loaded(&l);
+		error = load();
 	if (error) {
 		rs_event(RS_LOG_ERROR, "location.start", RS_FZ("state_dir", state_dir),
 			 RS_FZ("error", strerror(error)));
-		forget_loaded(&l);
 		store_close();
 		return error;
 	}

@@ -32,6 +32,7 @@ struct row {
 	struct ast_sip_contact *contact;  /* referenced */
 	struct ast_sip_contact *old;      /* the one whose place it takes; referenced; NULL: none */
 	enum ast_sip_contact_event event; /* ADDED and REFRESHED write the row, the others delete it */
+	int64_t stored;                   /* the store's */
 };
 
 enum update_kind { UPDATE_CHANGES, UPDATE_EXPIRED, UPDATE_FLOW_ENDED, UPDATE_PERMANENT };
@@ -117,11 +118,19 @@ int store_open(const char *state_dir);
 int store_open_damaged(const char *state_dir, bool may_salvage);
 void store_close(void);
 bool store_is_open(void);
-/* Calls each for every stored contact that is still good, in order of AOR; deletes the others. 0 or -1 (logged). */
-int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *token);
+/*
+ * What is stored, in the order in which it was written: for one URI of one AOR the last one counts. contact: NULL, or a
+ * binding that is still good; the callee's. It gives the binding that was there before (still referenced for the
+ * caller), or NULL. 0 or an errno.
+ */
+typedef int store_loaded(void *token, struct rs_str aor, struct rs_str uri, struct ast_sip_contact *contact,
+			 struct ast_sip_contact **before);
+int store_load(store_loaded *each, void *token);
 /* Writes all rows of all updates from first on (by next_group) in one transaction. 0, or an errno with nothing written.
  */
 int store_write(struct update *first, bool only_one);
+/* u could not be written, but its bindings have ended all the same: their rows are of those that no start takes. */
+void store_forget(const struct update *u);
 
 /* location.c: the system's time less the clock of expiries: what steps of the system's time made of it. */
 int64_t location_shift_us(void);

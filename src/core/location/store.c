@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
+#define SET_VERSION    "PRAGMA user_version = 2"
 #define TRIES          3       /* of what has to be mended: a disk, or a memory, that fails now and then */
 #define STEP_US        1000000 /* the system's time is slewed now and then; a step is more than that */
 
@@ -22,20 +23,25 @@ static char path[PATH_MAX]; /* of its file */
 static bool opened;         /* what fails from here on fails while the server runs */
 static bool no_room;        /* why the last commit failed */
 static int64_t shift_us;    /* location_shift_us as the rows have it: they are in the system's time */
-static sqlite3_stmt *upsert, *erase;
+static sqlite3_stmt *begin, *commit;
 static struct { /* the last error line: when, and how many errors since */
 	int64_t second;
 	unsigned since;
 } told;
 
-static const char schema[] =
-	"CREATE TABLE contact ("
-	" aor TEXT NOT NULL, uri TEXT NOT NULL, path TEXT, instance TEXT, call_id TEXT, user_agent TEXT, endpoint TEXT,"
-	" listener TEXT, node TEXT, via_host TEXT, params TEXT,"
+/* The view is for people. Of a group SQLite gives the columns of the row that has the maximum. */
+static const char create[] =
+	"CREATE TABLE change ("
+	" id INTEGER PRIMARY KEY, aor TEXT NOT NULL, uri TEXT NOT NULL, path TEXT, instance TEXT, call_id TEXT,"
+	" user_agent TEXT, endpoint TEXT, listener TEXT, node TEXT, via_host TEXT, params TEXT,"
 	" bound_to_flow INTEGER, q INTEGER, via_port INTEGER, transport INTEGER, reg_id INTEGER, cseq INTEGER,"
-	" expires_us INTEGER NOT NULL, flow INTEGER, received TEXT,"
-	" PRIMARY KEY (aor, uri)) WITHOUT ROWID;"
-	"PRAGMA user_version = 1;";
+	" expires_us INTEGER, flow INTEGER, received TEXT);";
+/* Version 1 had a table of this name, with one row a binding. */
+static const char take_over[] = "INSERT INTO change (" STORE_COLUMNS ") SELECT " STORE_COLUMNS " FROM contact;"
+				"DROP TABLE contact;";
+static const char create_view[] =
+	"CREATE VIEW contact AS SELECT " STORE_COLUMNS " FROM (SELECT max(id), * FROM change GROUP BY aor, uri)"
+	" WHERE expires_us IS NOT NULL;" SET_VERSION;
 
 /* What to do about it, for the operator; "": nothing is known. */
 static const char *advice(int rc)
@@ -63,7 +69,7 @@ static bool is_damage(int rc)
 }
 
 /* Storms of changes that fail must not become storms of lines: one a second, with how many it stands for. */
-static int fail(const char *what)
+int store_fail(const char *what)
 {
 	int rc = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
 	int64_t now = rs_now_us() / 1000000;
@@ -82,7 +88,7 @@ out:
 
 static int run(const char *sql)
 {
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(sql);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(sql);
 }
 
 static int number(const char *sql, int64_t *out)
@@ -91,13 +97,25 @@ static int number(const char *sql, int64_t *out)
 	int rc = EIO;
 
 	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-		return fail(sql);
+		return store_fail(sql);
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		*out = sqlite3_column_int64(s, 0);
 		rc = 0;
 	}
 	sqlite3_finalize(s);
-	return rc ? fail(sql) : 0;
+	return rc ? store_fail(sql) : 0;
+}
+
+/*
+ * A WAL that a crash has left may look whole and not be: when a sync of it failed, the kernel shows what was written, but
+ * will not write it again. Whatever came behind that would be lost with it; so what it holds goes to its place first. On
+ * a full disk it may stay.
+ */
+static int empty_wal(void)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+
+	return rc == SQLITE_OK || (rc & 0xff) == SQLITE_FULL ? 0 : store_fail("checkpoint");
 }
 
 static int prepare_schema(void)
@@ -116,8 +134,12 @@ static int prepare_schema(void)
 	}
 	if (version == SCHEMA_VERSION)
 		return 0;
-	if ((error = run("BEGIN IMMEDIATE")) || (error = run(schema)) || (error = run("COMMIT")))
+	if ((error = run("BEGIN IMMEDIATE")) || (error = run(create)) || (version == 1 && (error = run(take_over))) ||
+	    (error = run(create_view)) || (error = run("COMMIT")))
 		return error;
+	if (version)
+		rs_event(RS_LOG_NOTICE, "location.store", RS_FZ("file", path), RS_FI("migrated_from", version),
+			 RS_FI("schema", SCHEMA_VERSION));
 	return 0;
 }
 
@@ -128,9 +150,9 @@ static int check(void)
 	int error = 0;
 
 	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
-		return fail("quick_check");
+		return store_fail("quick_check");
 	if (sqlite3_step(s) != SQLITE_ROW) {
-		error = fail("quick_check");
+		error = store_fail("quick_check");
 	} else if (strcmp((const char *)sqlite3_column_text(s, 0), "ok") != 0) {
 		rs_event(RS_LOG_ERROR, "location.store", RS_FZ("file", path), RS_FZ("doing", "quick_check"),
 			 RS_FZ("error", (const char *)sqlite3_column_text(s, 0)));
@@ -142,14 +164,10 @@ static int check(void)
 
 static int prepare_statements(void)
 {
-	if (sqlite3_prepare_v3(db,
-			       "INSERT OR REPLACE INTO contact (" STORE_COLUMNS ")"
-			       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-			       -1, SQLITE_PREPARE_PERSISTENT, &upsert, NULL) != SQLITE_OK ||
-	    sqlite3_prepare_v3(db, "DELETE FROM contact WHERE aor = ? AND uri = ?", -1, SQLITE_PREPARE_PERSISTENT,
-			       &erase, NULL) != SQLITE_OK)
-		return fail("prepare");
-	return 0;
+	if (sqlite3_prepare_v3(db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &begin, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v3(db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &commit, NULL) != SQLITE_OK)
+		return store_fail("prepare");
+	return rows_open(db);
 }
 
 const char *store_path(void)
@@ -171,7 +189,7 @@ int store_open(const char *state_dir)
 		return error;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rs_env_get()->storage_vfs) !=
 	    SQLITE_OK) {
-		error = fail("open");
+		error = store_fail("open");
 		goto failed;
 	}
 	/* A file that is damaged or not ours stays as it is. */
@@ -179,7 +197,7 @@ int store_open(const char *state_dir)
 	/* One process, one connection: no shared memory for the WAL index is needed. */
 	if ((error = run("PRAGMA locking_mode = EXCLUSIVE")) || (error = check()) ||
 	    (error = run("PRAGMA journal_mode = WAL")) || (error = run("PRAGMA synchronous = FULL")) ||
-	    (error = prepare_schema()) || (error = prepare_statements()))
+	    (error = empty_wal()) || (error = prepare_schema()) || (error = prepare_statements()))
 		goto failed;
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return 0;
@@ -197,7 +215,7 @@ static int follow_clock(void)
 
 	if (by > -STEP_US && by < STEP_US)
 		return 0;
-	snprintf(sql, sizeof(sql), "UPDATE contact SET expires_us = expires_us + %lld", (long long)by);
+	snprintf(sql, sizeof(sql), "UPDATE change SET expires_us = expires_us + %lld", (long long)by);
 	error = run(sql);
 	if (!error)
 		shift_us += by;
@@ -209,9 +227,10 @@ void store_close(void)
 	if (opened)
 		follow_clock();
 	opened = false;
-	sqlite3_finalize(upsert);
-	sqlite3_finalize(erase);
-	upsert = erase = NULL;
+	rows_close();
+	sqlite3_finalize(begin);
+	sqlite3_finalize(commit);
+	begin = commit = NULL;
 	sqlite3_close(db);
 	db = NULL;
 }
@@ -221,68 +240,17 @@ bool store_is_open(void)
 	return db != NULL;
 }
 
-static struct rs_str column(sqlite3_stmt *s, int i)
+int64_t store_shift_us(void)
 {
-	const char *text = (const char *)sqlite3_column_text(s, i);
-
-	return rs_str_n(text, text ? (size_t)sqlite3_column_bytes(s, i) : 0);
+	return shift_us;
 }
 
-static struct ast_sip_contact *read_row(sqlite3_stmt *s)
+int store_load(store_loaded *each, void *token)
 {
-	struct rs_str text[AST_SIP_CONTACT_TEXTS];
-	struct ast_sip_contact_data d = {0};
-	int i = AST_SIP_CONTACT_TEXTS;
+	int error = rows_load(each, token);
 
-	for (int t = 0; t < AST_SIP_CONTACT_TEXTS; t++)
-		text[t] = column(s, t);
-	d.bound_to_flow = sqlite3_column_int(s, i++) != 0;
-	d.q_thousandths = (uint16_t)sqlite3_column_int(s, i++);
-	d.via_port = (uint16_t)sqlite3_column_int(s, i++);
-	d.transport = (uint8_t)sqlite3_column_int(s, i++);
-	d.reg_id = (uint32_t)sqlite3_column_int64(s, i++);
-	d.cseq = (uint32_t)sqlite3_column_int64(s, i++);
-	d.expires_us = sqlite3_column_int64(s, i++);
-	i++; /* the flow of an earlier run means nothing now */
-	if (sip_addr_parse(column(s, i), &d.received))
-		d.received = (struct sip_addr){0};
-	return contact_new(text[AST_SIP_CONTACT_AOR], &d, text);
-}
-
-int store_load(int (*each)(void *token, struct ast_sip_contact *contact), void *token)
-{
-	char sql[160];
-	sqlite3_stmt *s;
-	int rc, error = 0;
-
-	snprintf(sql, sizeof(sql), "DELETE FROM contact WHERE bound_to_flow OR expires_us <= %lld",
-		 (long long)rs_wall_us());
-	if (run(sql) || sqlite3_prepare_v2(db, "SELECT " STORE_COLUMNS " FROM contact ORDER BY aor, uri", -1, &s,
-					   NULL) != SQLITE_OK)
-		return fail("read");
-	while (!error && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		struct ast_sip_contact *c = read_row(s);
-		error = c ? each(token, c) : ENOMEM;
-	}
-	if (!error && rc != SQLITE_DONE)
-		error = fail("read");
-	sqlite3_finalize(s);
 	opened = !error;
 	return error;
-}
-
-static int bind_text(sqlite3_stmt *s, int i, struct rs_str text)
-{
-	return sqlite3_bind_text(s, i, text.p, (int)text.len, SQLITE_STATIC);
-}
-
-static int step(sqlite3_stmt *s)
-{
-	int rc = sqlite3_step(s);
-
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return rc == SQLITE_DONE ? 0 : fail("write");
 }
 
 int store_begin(void)
@@ -290,62 +258,9 @@ int store_begin(void)
 	return run("BEGIN IMMEDIATE");
 }
 
-int store_end(bool commit)
+int store_end(bool good)
 {
-	return run(commit ? "COMMIT" : "ROLLBACK");
-}
-
-int store_copy_row(sqlite3_stmt *row)
-{
-	for (int i = 0; i < sqlite3_column_count(row); i++)
-		sqlite3_bind_value(upsert, i + 1, sqlite3_column_value(row, i));
-	return step(upsert);
-}
-
-static int write_contact(const struct ast_sip_contact *c)
-{
-	const struct ast_sip_contact_data *d = &c->data;
-	char received[SIP_ADDR_TEXT];
-	int i = 1;
-
-	for (int t = 0; t < AST_SIP_CONTACT_TEXTS; t++)
-		bind_text(upsert, i++, ast_sip_contact_text(c, (enum ast_sip_contact_text)t));
-	sqlite3_bind_int(upsert, i++, d->bound_to_flow);
-	sqlite3_bind_int(upsert, i++, d->q_thousandths);
-	sqlite3_bind_int(upsert, i++, d->via_port);
-	sqlite3_bind_int(upsert, i++, d->transport);
-	sqlite3_bind_int64(upsert, i++, d->reg_id);
-	sqlite3_bind_int64(upsert, i++, d->cseq);
-	sqlite3_bind_int64(upsert, i++, d->expires_us + shift_us);
-	sqlite3_bind_int64(upsert, i++, (sqlite3_int64)d->flow);
-	bind_text(upsert, i, d->received.family ? rs_str_c(sip_addr_text(&d->received, true, received)) : RS_STR(""));
-	return step(upsert);
-}
-
-static int erase_contact(const struct ast_sip_contact *c)
-{
-	bind_text(erase, 1, ast_sip_contact_text(c, AST_SIP_CONTACT_AOR));
-	bind_text(erase, 2, ast_sip_contact_text(c, AST_SIP_CONTACT_URI));
-	return step(erase);
-}
-
-/* What goes is erased before anything is written: a binding may have moved to a URI that another one left. */
-static int write_update(const struct update *u)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < u->n_rows && !error; i++) {
-		const struct row *r = &u->rows[i];
-		const struct ast_sip_contact *gone = r->event > AST_SIP_CONTACT_REFRESHED ? r->contact : r->old;
-
-		if (gone)
-			error = erase_contact(gone);
-	}
-	for (size_t i = 0; i < u->n_rows && !error; i++) {
-		if (u->rows[i].event <= AST_SIP_CONTACT_REFRESHED)
-			error = write_contact(u->rows[i].contact);
-	}
-	return error;
+	return run(good ? "COMMIT" : "ROLLBACK");
 }
 
 /*
@@ -356,7 +271,7 @@ static int undo(void)
 {
 	for (int i = 0; i < TRIES && !sqlite3_get_autocommit(db); i++)
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return sqlite3_get_autocommit(db) ? 0 : fail("ROLLBACK");
+	return sqlite3_get_autocommit(db) ? 0 : store_fail("ROLLBACK");
 }
 
 /*
@@ -366,49 +281,79 @@ static int undo(void)
 static void bury_failed_commit(void)
 {
 	for (int i = 0; i < TRIES; i++) {
-		if (undo() == 0 && sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL) == SQLITE_OK)
+		if (undo() == 0 && sqlite3_exec(db, SET_VERSION, NULL, NULL, NULL) == SQLITE_OK)
 			return;
 	}
 	rs_event(RS_LOG_ERROR, "location.store", RS_FZ("error", "changes that failed may come back after a crash"));
 }
 
-static int write_group(struct update *first, bool only_one)
+static int step(sqlite3_stmt *s, const char *what)
+{
+	int rc = sqlite3_step(s);
+
+	if (rc != SQLITE_DONE)
+		rc = store_fail(what);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? 0 : rc;
+}
+
+static bool is_full(void)
+{
+	return (sqlite3_extended_errcode(db) & 0xff) == SQLITE_FULL;
+}
+
+static int write_group(struct update *first, bool only_one, enum rows_trim trim)
 {
 	int64_t shift_before = shift_us;
 	int error = undo();
 
+	no_room = false;
 	if (!error)
-		error = run("BEGIN IMMEDIATE");
+		error = step(begin, "BEGIN");
 	if (error)
 		return error;
 	error = follow_clock();
-	for (struct update *u = first; u && !error; u = only_one ? NULL : u->next_group)
-		error = write_update(u);
+	if (!error)
+		error = rows_write(first, only_one, trim);
 	if (error) {
+		no_room = is_full();
 		(void)undo();
 		shift_us = shift_before;
 		return error;
 	}
-	error = run("COMMIT");
+	error = step(commit, "COMMIT");
 	if (error) {
 		shift_us = shift_before;
-		no_room = (sqlite3_extended_errcode(db) & 0xff) == SQLITE_FULL;
+		no_room = is_full();
 		bury_failed_commit();
+		return error;
 	}
-	return error;
+	rows_written(first, only_one);
+	return 0;
 }
 
 /*
  * On a full disk the WAL cannot grow, but what it holds can go to its place in the database, most of which is there
- * already, and the WAL be written from its beginning again: refreshes need no room then.
+ * already, and the WAL be written from its beginning again; and rows that no longer count make room for new ones. So
+ * refreshes need no room then. The last try is for a WAL that is too short for that much work.
  */
 int store_write(struct update *first, bool only_one)
 {
-	int error;
+	static const enum rows_trim tries[] = {ROWS_TRIM_DUE, ROWS_TRIM_MUCH, ROWS_TRIM_NOTHING};
+	int error = 0;
 
-	no_room = false;
-	error = write_group(first, only_one);
-	if (error && no_room && sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK)
-		error = write_group(first, only_one);
+	for (unsigned i = 0; i < RS_ARRAY_SIZE(tries); i++) {
+		if (i > 0 && sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) != SQLITE_OK)
+			break;
+		error = write_group(first, only_one, tries[i]);
+		if (!error || !no_room)
+			break;
+	}
 	return error;
+}
+
+void store_forget(const struct update *u)
+{
+	for (size_t i = 0; i < u->n_rows; i++)
+		rows_forget(u->rows[i].contact);
 }

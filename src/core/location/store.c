@@ -107,9 +107,9 @@ static int number(const char *sql, int64_t *out)
 }
 
 /*
- * A WAL that a crash has left may look whole and not be: when a sync of it failed, the kernel shows what was written, but
- * will not write it again. Whatever came behind that would be lost with it; so what it holds goes to its place first. On
- * a full disk it may stay.
+ * A WAL that a crash has left may look whole and not be: when a sync of it failed, the kernel shows what was written,
+ * but will not write it again. Whatever came behind that would be lost with it; so what it holds goes to its place
+ * first. On a full disk it may stay.
  */
 static int empty_wal(void)
 {

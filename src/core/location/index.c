@@ -38,16 +38,16 @@ static struct aor **bucket_of(struct shard *s, uint64_t hash)
 	return &s->buckets[hash & (s->n_buckets - 1)];
 }
 
-static void grow(struct shard *s)
+static void grow(struct shard *s, uint32_t n_buckets)
 {
 	struct aor **old = s->buckets, **wider;
 	uint32_t n = s->n_buckets;
 
-	wider = calloc((size_t)n * 2, sizeof(*wider));
+	wider = calloc(n_buckets, sizeof(*wider));
 	if (!wider)
 		return; /* longer chains instead */
 	s->buckets = wider;
-	s->n_buckets = n * 2;
+	s->n_buckets = n_buckets;
 	for (uint32_t i = 0; i < n; i++) {
 		for (struct aor *a = old[i], *next; a; a = next) {
 			struct aor **b = bucket_of(s, a->hash);
@@ -57,6 +57,18 @@ static void grow(struct shard *s)
 		}
 	}
 	free(old);
+}
+
+void index_expect(uint64_t n)
+{
+	uint32_t n_buckets = FIRST_BUCKETS;
+
+	while ((uint64_t)n_buckets * SHARDS < n)
+		n_buckets *= 2;
+	for (unsigned i = 0; i < SHARDS; i++) {
+		if (n_buckets > shards[i].n_buckets)
+			grow(&shards[i], n_buckets);
+	}
 }
 
 /* A reference, unless the last one has gone already. */
@@ -125,7 +137,7 @@ struct aor *aor_get(struct rs_str name, bool create)
 	if (!a && create && (a = aor_new(name, hash))) {
 		struct aor **b;
 		if (s->n >= s->n_buckets)
-			grow(s);
+			grow(s, s->n_buckets * 2);
 		b = bucket_of(s, hash);
 		a->next = *b;
 		*b = a;

@@ -60,6 +60,8 @@ struct update {
 
 /* ---- index.c ---- */
 int index_start(void);
+/* So many AORs will come; before anybody else uses it. */
+void index_expect(uint64_t n);
 void index_free(void);
 /* The entry of name, made when create; referenced. */
 struct aor *aor_get(struct rs_str name, bool create);
@@ -126,6 +128,7 @@ bool store_is_open(void);
 typedef int store_loaded(void *token, struct rs_str aor, struct rs_str uri, struct ast_sip_contact *contact,
 			 struct ast_sip_contact **before);
 int store_load(store_loaded *each, void *token);
+uint64_t store_rows(void); /* that it has to look at for that: about */
 /* Writes all rows of all updates from first on (by next_group) in one transaction. 0, or an errno with nothing written.
  */
 int store_write(struct update *first, bool only_one);

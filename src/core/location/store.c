@@ -1,6 +1,6 @@
 /*
  * The store behind the memory index: one SQLite file, WAL, synchronous=FULL, one connection. It is used by the
- * start-up and then by the executor's store lane alone.
+ * start-up and then by the executor's store lane alone, so it needs no lock of its own.
  */
 #include "store.h"
 
@@ -187,8 +187,8 @@ int store_open(const char *state_dir)
 	error = store_file_looks_lost(path);
 	if (error)
 		return error;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, rs_env_get()->storage_vfs) !=
-	    SQLITE_OK) {
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    rs_env_get()->storage_vfs) != SQLITE_OK) {
 		error = store_fail("open");
 		goto failed;
 	}
@@ -197,7 +197,8 @@ int store_open(const char *state_dir)
 	/* One process, one connection: no shared memory for the WAL index is needed. */
 	if ((error = run("PRAGMA locking_mode = EXCLUSIVE")) || (error = check()) ||
 	    (error = run("PRAGMA journal_mode = WAL")) || (error = run("PRAGMA synchronous = FULL")) ||
-	    (error = empty_wal()) || (error = prepare_schema()) || (error = prepare_statements()))
+	    (error = run("PRAGMA journal_size_limit = 16777216")) || (error = empty_wal()) ||
+	    (error = prepare_schema()) || (error = prepare_statements()))
 		goto failed;
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return 0;
@@ -243,6 +244,14 @@ bool store_is_open(void)
 int64_t store_shift_us(void)
 {
 	return shift_us;
+}
+
+uint64_t store_rows(void)
+{
+	int64_t n = 0;
+
+	/* Their ids follow one another. */
+	return number("SELECT max(id) - min(id) + 1 FROM change", &n) || n < 0 ? 0 : (uint64_t)n;
 }
 
 int store_load(store_loaded *each, void *token)

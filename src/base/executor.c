@@ -119,6 +119,7 @@ static int lane_start(struct lane *l)
 void rs_executor_submit(enum rs_executor_lane lane, struct rs_job *job)
 {
 	struct lane *l = &lanes[lane];
+	bool wake = !rs_pool.config.deterministic;
 	int err = 0;
 
 	job->next = NULL;
@@ -131,13 +132,14 @@ void rs_executor_submit(enum rs_executor_lane lane, struct rs_job *job)
 	else
 		l->first = job;
 	l->last = job;
-	if (!rs_pool.config.deterministic) {
-		if (!l->started && !l->ending && !l->borrowed)
-			err = lane_start(l);
+	if (wake && !l->started && !l->ending && !l->borrowed) {
+		err = lane_start(l);
 		l->borrowed |= err != 0;
-		pthread_cond_signal(&l->cond);
 	}
 	pthread_mutex_unlock(&l->lock);
+	/* Not under the lock, at which the woken thread would have to wait. */
+	if (wake)
+		pthread_cond_signal(&l->cond);
 	if (!err)
 		return;
 	rs_event(RS_LOG_WARNING, "executor.no_thread", RS_FZ("lane", lane_names[lane]), RS_FZ("error", strerror(err)));

@@ -1,6 +1,8 @@
 /*
- * Group commit: while one transaction is being written, the updates that arrive gather for the next. When a group
- * fails as a whole, each of its updates is tried by itself, so that one bad row fails nobody else's.
+ * Group commit: while one transaction is being written, the updates that arrive gather for the next. A commit costs
+ * much and one more row in it little, so a group leaves behind what is ready to run by then: that joins it, and nobody
+ * waits for more. When a group fails as a whole, each of its updates is tried by itself, so that one bad row fails
+ * nobody else's.
  */
 #include "location_private.h"
 
@@ -12,6 +14,7 @@ static struct update *waiting, **last = &waiting;
 static struct update *group; /* the job's */
 static bool running, closed = true;
 static struct rs_job job;
+static struct rs_task start;
 
 static void work(struct rs_job *j)
 {
@@ -33,10 +36,19 @@ static void work(struct rs_job *j)
 	atomic_fetch_add_explicit(&location_counters.commits, 1, memory_order_relaxed);
 }
 
+static void submit(struct rs_task *task);
+
+static void leave_soon(void)
+{
+	start = (struct rs_task){.run = submit, .name = "location commit"};
+	rs_push(NULL, &start);
+}
+
 static void done(struct rs_job *j)
 {
 	bool more;
 
+	(void)j;
 	for (struct update *u = group, *next; u; u = next) {
 		next = u->next_group;
 		update_continue(u);
@@ -49,12 +61,19 @@ static void done(struct rs_job *j)
 		pthread_cond_broadcast(&idle);
 	pthread_mutex_unlock(&lock);
 	if (more)
-		rs_executor_submit(RS_LANE_STORE, j);
+		leave_soon();
+}
+
+static void submit(struct rs_task *task)
+{
+	(void)task;
+	job = (struct rs_job){.work = work, .done = done, .name = "location commit"};
+	rs_executor_submit(RS_LANE_STORE, &job);
 }
 
 void group_commit(struct update *u)
 {
-	bool start;
+	bool first;
 
 	u->next_group = NULL;
 	pthread_mutex_lock(&lock);
@@ -66,13 +85,11 @@ void group_commit(struct update *u)
 	}
 	*last = u;
 	last = &u->next_group;
-	start = !running;
+	first = !running;
 	running = true;
 	pthread_mutex_unlock(&lock);
-	if (!start)
-		return;
-	job = (struct rs_job){.work = work, .done = done, .name = "location commit"};
-	rs_executor_submit(RS_LANE_STORE, &job);
+	if (first)
+		leave_soon();
 }
 
 void group_open(void)

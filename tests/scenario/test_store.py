@@ -131,6 +131,44 @@ class Damaged(StoreTest):
         self.is_refused('.*')
         self.is_salvaged(USERS - 40, USERS - 1)  # what lies behind the damage is there, too
 
+    def test_a_page_of_a_file_of_version_1(self):
+        self.fill()
+        with sqlite3.connect(self.db) as db:
+            db.executescript(f"""
+                CREATE TABLE old (aor TEXT NOT NULL, uri TEXT NOT NULL, path TEXT, instance TEXT, call_id TEXT,
+                    user_agent TEXT, endpoint TEXT, listener TEXT, node TEXT, via_host TEXT, params TEXT,
+                    bound_to_flow INTEGER, q INTEGER, via_port INTEGER, transport INTEGER, reg_id INTEGER, cseq INTEGER,
+                    expires_us INTEGER NOT NULL, flow INTEGER, received TEXT, PRIMARY KEY (aor, uri)) WITHOUT ROWID;
+                INSERT INTO old SELECT {COLUMNS} FROM contact ORDER BY aor;
+                DROP VIEW contact; DROP TABLE change; ALTER TABLE old RENAME TO contact;
+                PRAGMA user_version = 1; VACUUM""")
+        db.close()
+        self.garble(os.path.getsize(self.db) // 8192 * 4096, 4096)
+        self.is_refused('.*')
+        self.is_salvaged(USERS - 40, USERS - 1)
+
+    def test_the_oldest_rows(self):
+        self.fill()
+        self.garble(2 * 4096, 4096)
+        self.is_refused('.*')
+        self.is_salvaged(USERS - 40, USERS - 1)
+
+    def test_the_newest_rows(self):
+        self.fill()
+        self.garble(os.path.getsize(self.db) - 4096, 4096)
+        self.is_refused('.*')
+        self.is_salvaged(USERS - 40, USERS - 1)
+
+    def test_the_oldest_and_the_newest_rows(self):
+        self.fill(rows=20000)
+        with sqlite3.connect(self.db) as db:
+            db.executescript('UPDATE change SET id = id + 5000000; VACUUM')  # pages in the order of the rows
+        db.close()
+        self.garble(2 * 4096, 4096)
+        self.garble(os.path.getsize(self.db) - 4096, 4096)
+        self.is_refused('.*')
+        self.is_salvaged(20000 - 80, 20000 - 2)
+
     def test_two_pages(self):
         self.fill()
         pages = os.path.getsize(self.db) // 4096

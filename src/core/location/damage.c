@@ -119,6 +119,7 @@ static int keep(const char *path, const char *kept, int (*how)(const char *from,
 
 #define LOG         "SELECT id, " STORE_COLUMNS " FROM change WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
 #define OLD_ROWS    "SELECT NULL, " STORE_COLUMNS " FROM contact" /* version 1 */
+#define LONG_LOG    4096
 #define MOST_MISSES 131072 /* ids on end that cannot be read: one damaged inner page stands for some ten thousand */
 
 struct salvage {
@@ -144,35 +145,54 @@ static bool copy_rows(struct salvage *v, sqlite3_stmt *s, uint64_t *n, int64_t *
 	return rc == SQLITE_DONE;
 }
 
-static void bind_range(sqlite3_stmt *s, int64_t first, int64_t last)
+static bool copy_range(struct salvage *v, sqlite3_stmt *s, int64_t first, int64_t last, uint64_t *n, int64_t *at)
 {
 	sqlite3_bind_int64(s, 1, first);
 	sqlite3_bind_int64(s, 2, last);
+	return copy_rows(v, s, n, at);
 }
 
-/* From both ends of the log up to where it is damaged; then what lies between, stepping over one id after the other. */
-static void copy_log(struct salvage *v, sqlite3_stmt *up, sqlite3_stmt *down)
+/* What lies between two ids, stepping over one after the other where it is damaged. */
+static void copy_between(struct salvage *v, sqlite3_stmt *s, bool upwards, int64_t low, int64_t high)
 {
-	int64_t low = 0, high = INT64_MAX, last; /* what is between these is not copied yet */
-	bool upwards;
+	int64_t at;
 	uint64_t n;
 
-	bind_range(up, 1, INT64_MAX);
-	if (copy_rows(v, up, &n, &low))
-		return;
-	bind_range(down, low + 1, INT64_MAX);
-	copy_rows(v, down, &n, &high);
-	upwards = low || high == INT64_MAX;
 	for (unsigned misses = 0; misses < MOST_MISSES && high - low > 1 && !v->error; misses++) {
-		bind_range(upwards ? up : down, low + 1, high - 1);
-		if (copy_rows(v, upwards ? up : down, &n, &last))
+		if (copy_range(v, s, low + 1, high - 1, &n, &at))
 			return;
 		if (n)
 			misses = 0;
 		if (upwards)
-			low = n ? last : low + 1;
+			low = n ? at : low + 1;
 		else
-			high = n ? last : high - 1;
+			high = n ? at : high - 1;
+	}
+}
+
+/* From both ends of the log up to where it is damaged, then what lies between; or from anywhere. */
+static void copy_log(struct salvage *v, sqlite3_stmt *up, sqlite3_stmt *down)
+{
+	int64_t low = 0, high = INT64_MAX, at;
+	uint64_t n, m = 0;
+
+	if (copy_range(v, up, 1, INT64_MAX, &n, &low))
+		return;
+	copy_range(v, down, low + 1, INT64_MAX, &m, &high);
+	if (n || m) {
+		copy_between(v, n ? up : down, n, low, high);
+		return;
+	}
+	/* A log is longer than LONG_LOG, or begins with 1. */
+	for (unsigned misses = 0; misses < MOST_MISSES && !n && !v->error; misses++) {
+		at = low = 1 + (int64_t)misses * LONG_LOG;
+		copy_range(v, up, low, low + LONG_LOG - 1, &n, &at);
+	}
+	if (n) {
+		copy_between(v, up, true, at, INT64_MAX);
+		copy_between(v, down, false, 0, low);
+	} else {
+		copy_between(v, up, true, 0, LONG_LOG);
 	}
 }
 

@@ -15,7 +15,7 @@
 #ifndef SPARE_ROWS
 #define SPARE_ROWS 16384 /* that no longer count are kept in any case: a small log is not worth the work */
 #endif
-#define TRIM_FACTOR 4 /* rows that may go for each one written, so that carrying never becomes the main work */
+#define TRIM_FACTOR 2 /* rows that may go for each one written, so that carrying never becomes the main work */
 
 static sqlite3 *db;
 static sqlite3_stmt *put, *gone, *trim_end, *trim_rows;

@@ -41,6 +41,11 @@ static pthread_t thread;
 
 static struct seen *seen; /* one a slot; the last is the injection queue's */
 static unsigned ticks_without_idle;
+static struct {
+	unsigned more;    /* threads, because all block shortly */
+	int64_t since_us; /* nobody has been idle, and what the process had used by then; 0: somebody is */
+	int64_t cpu_us;
+} short_blocks;
 static int spawn_error;
 
 void rs_monitor_nudge(void)
@@ -214,24 +219,23 @@ static void grow(void)
  */
 static unsigned beyond(int64_t now)
 {
-	static unsigned more;
-	static int64_t since_us, cpu_since_us;
+	int64_t wall_us = (now - short_blocks.since_us) * rs_pool.cores, cpu_us;
+	bool short_of_threads = ticks_without_idle && short_blocks.since_us;
 	struct timespec ts;
-	int64_t cpu_us, wall_us = (now - since_us) * rs_pool.cores;
 
-	if (ticks_without_idle == 0)
-		more -= more > 0;
-	if (ticks_without_idle && now - since_us < CPU_LOOK_US)
-		return more;
+	if (!ticks_without_idle)
+		short_blocks.more -= short_blocks.more > 0;
+	if (short_of_threads && now - short_blocks.since_us < CPU_LOOK_US)
+		return short_blocks.more;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	cpu_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-	if (ticks_without_idle && (cpu_us - cpu_since_us) * 2 < wall_us)
-		more += rs_parked() > 0;
-	else if (ticks_without_idle && (cpu_us - cpu_since_us) * 5 > wall_us * 4)
-		more /= 2;
-	since_us = now;
-	cpu_since_us = cpu_us;
-	return more;
+	if (short_of_threads && (cpu_us - short_blocks.cpu_us) * 2 < wall_us)
+		short_blocks.more += rs_parked() > 0;
+	else if (short_of_threads && (cpu_us - short_blocks.cpu_us) * 5 > wall_us * 4)
+		short_blocks.more /= 2;
+	short_blocks.since_us = ticks_without_idle ? now : 0;
+	short_blocks.cpu_us = cpu_us;
+	return short_blocks.more;
 }
 
 static void look(void)
@@ -326,6 +330,7 @@ int rs_monitor_start(void)
 	pthread_cond_init(&cond, &attr);
 	pthread_condattr_destroy(&attr);
 	ticks_without_idle = 0;
+	memset(&short_blocks, 0, sizeof(short_blocks));
 	spawn_error = 0;
 	atomic_store(&mode, WATCHING);
 	pthread_mutex_lock(&lock);

@@ -47,6 +47,10 @@ RS_API struct ast_sip_auth *ast_sip_auth_get(struct rs_str id);
 RS_API struct ast_sip_endpoint *ast_sip_endpoint_find(struct ast_sip_snapshot *s, struct rs_str id);
 RS_API struct ast_sip_aor *ast_sip_aor_find(struct ast_sip_snapshot *s, struct rs_str id);
 RS_API struct ast_sip_auth *ast_sip_auth_find(struct ast_sip_snapshot *s, struct rs_str id);
+/* The same, but lent: without a reference, as long as somebody holds s (a request holds its own). */
+RS_API struct ast_sip_endpoint *ast_sip_snapshot_endpoint(struct ast_sip_snapshot *s, struct rs_str id);
+RS_API struct ast_sip_aor *ast_sip_snapshot_aor(struct ast_sip_snapshot *s, struct rs_str id);
+RS_API struct ast_sip_auth *ast_sip_snapshot_auth(struct ast_sip_snapshot *s, struct rs_str id);
 /* The real domain that alias stands for (type=domain_alias), or an empty slice. Lives as long as s. */
 RS_API struct rs_str ast_sip_domain_alias_find(struct ast_sip_snapshot *s, struct rs_str alias);
 

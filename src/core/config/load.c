@@ -135,6 +135,13 @@ static object_build *const BUILD[CONF_TYPES] = {
 	[CONF_IDENTIFY] = conf_build_identify,   [CONF_ACL] = conf_build_acl,
 };
 
+/* What old has kept is of the realm that was in force. */
+static bool same_realm(const struct conf_load *l, const struct ast_sip_auth *old)
+{
+	return !old->kept || old->realm.len ||
+	       rs_str_eq(l->previous->global.default_realm, l->snap->global.default_realm);
+}
+
 /* The previous snapshot's object when it says the same: one reference on it instead of the new one. */
 static void *object_share(struct conf_load *l, enum conf_type_id type, struct rs_str id, void *object)
 {
@@ -154,7 +161,7 @@ static void *object_share(struct conf_load *l, enum conf_type_id type, struct rs
 	} else if (type == CONF_AUTH) {
 		old = conf_table_find(&l->previous->auths, id);
 		magic = CONF_MAGIC_AUTH;
-		same = old && conf_auth_equal((const void *)old, object);
+		same = old && conf_auth_equal((const void *)old, object) && same_realm(l, (const void *)old);
 	} else if (type == CONF_IDENTIFY) {
 		old = conf_table_find(&l->previous->identifies, id);
 		magic = CONF_MAGIC_IDENTIFY;
@@ -192,6 +199,10 @@ static void type_build(struct conf_load *l, enum conf_type_id type, const struct
 		e = &l->table[type].v[at];
 		if (e->object)
 			e->object = object_share(l, type, x->name, e->object);
+		if (e->object && type == CONF_AUTH && conf_auth_keep(e->object, l->snap->global.default_realm) != 0) {
+			no_memory(l);
+			return;
+		}
 	}
 }
 
@@ -234,6 +245,8 @@ static int tables_fill(struct conf_load *l)
 	int rc = 0;
 
 	rc |= table_fill(&s->endpoints, &l->table[CONF_ENDPOINT], id);
+	for (uint32_t i = 0; i < s->endpoints.n && !s->at_endpoints; i++)
+		s->at_endpoints = rs_str_chr(ast_sip_endpoint_id(s->endpoints.v[i]), '@') != NULL;
 	rc |= table_fill(&s->aors, &l->table[CONF_AOR], id);
 	rc |= table_fill(&s->auths, &l->table[CONF_AUTH], id);
 	rc |= table_fill(&s->identifies, &l->table[CONF_IDENTIFY], id);

@@ -41,6 +41,21 @@ void ast_sip_snapshot_set_reclaim(void (*reclaim)(void (*run)(void *), void *arg
  */
 extern int (*ast_sip_conf_resolve)(const char *host, struct sip_addr *out, size_t max);
 
+/*
+ * How a load computes HA1, H(username:realm:password), of each algorithm that an auth is asked for: out has room for
+ * the digest's bytes. 0 or -1. NULL (the default): none is kept. Change it before the first load. It is done then, not
+ * when somebody first logs in: that one would take longer than others, and tell that the user exists.
+ */
+extern int (*ast_sip_conf_ha1)(enum ast_sip_algorithm algorithm, struct rs_str username, struct rs_str realm,
+			       struct rs_str password, uint8_t *out);
+/* HA1 for a's username and the realm in force where a belongs to: its own, else default_realm. NULL: none is kept. */
+const uint8_t *ast_sip_auth_kept_ha1(const struct ast_sip_auth *a, enum ast_sip_algorithm alg);
+
+/* Whether the id of any endpoint of s has an '@': else nobody is known by user@domain. */
+bool ast_sip_snapshot_has_at_endpoints(const struct ast_sip_snapshot *s);
+/* security.informational */
+bool ast_sip_snapshot_informational(const struct ast_sip_snapshot *s);
+
 /* Options that are known but do not apply here (yet), each once, as "type.option", then types that are
  * known but not built yet, as "type"; lives as long as s. */
 struct ast_sip_strings ast_sip_snapshot_not_applicable(struct ast_sip_snapshot *s);

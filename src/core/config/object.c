@@ -1,7 +1,9 @@
 #include "core/config/object.h"
 
 #include "base/hash.h"
+#include "core/config/load.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,29 +78,45 @@ static void object_release(struct conf_object *o)
 	}
 }
 
+/* Bytes before an object of object_new for its id: the object stays aligned. */
+static size_t id_room(struct rs_str id)
+{
+	return (conf_str_size(id) + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
+}
+
 void conf_object_unref(struct conf_object *o, enum conf_magic magic)
 {
+	size_t before;
+
 	if (!o)
 		return;
 	conf_object_check(o, magic);
 	if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	object_release(o);
+	before = magic == CONF_MAGIC_ACL || magic == CONF_MAGIC_IDENTIFY ? 0 : id_room(o->id);
 	o->magic = 0;
-	free(o);
+	free((char *)o - before);
 }
 
-/* size bytes, cleared but for the header, with the id at the end of the struct; *text is where strings go. */
+/*
+ * size bytes, cleared but for the header; *text is where strings go. The id stands before the struct: who finds the
+ * object compares it, and then reads the header.
+ */
 static void *object_new(size_t size, size_t text_size, struct rs_str id, enum conf_magic magic, char **text)
 {
-	struct conf_object *o = calloc(1, size + text_size + conf_str_size(id));
+	size_t before = id_room(id);
+	char *block = calloc(1, before + size + text_size), *at;
+	struct conf_object *o;
 
-	if (!o)
+	if (!block)
 		return NULL;
+	o = (struct conf_object *)(void *)(block + before);
+	at = block + before - conf_str_size(id);
 	o->magic = (uint32_t)magic;
 	atomic_init(&o->refs, 1);
-	*text = (char *)o + size;
-	o->id = conf_str_copy(text, id);
+	o->id = conf_str_copy(&at, id);
+	*text = block + before + size;
 	return o;
 }
 
@@ -212,19 +230,33 @@ struct ast_sip_aor *conf_aor_new(struct rs_str id, struct conf_settings *setting
 	return a;
 }
 
+/* Where HA1 of the nth of list stands behind those before it. */
+static size_t ha1_size(const struct ast_sip_algorithms *list, unsigned n)
+{
+	size_t size = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		size += conf_digest_len(list->v[i]) / 2;
+	return size;
+}
+
 struct ast_sip_auth *conf_auth_new(struct rs_str id, const struct conf_auth_draft *d, const struct ast_sip_global *g,
 				   struct conf_extras_block *extras)
 {
+	const struct ast_sip_algorithms *uas = d->uas.n ? &d->uas : &g->default_auth_algorithms_uas;
 	size_t n = conf_str_size(d->username) + conf_str_size(d->password) + conf_str_size(d->realm);
+	size_t ha1 = d->password.len ? ha1_size(uas, uas->n) : 0;
 	struct ast_sip_auth *a;
 	char *text;
 
 	for (unsigned i = 0; i < AST_SIP_ALGORITHMS; i++)
 		n += conf_str_size(d->digest[i]);
-	a = object_new(sizeof(*a), n, id, CONF_MAGIC_AUTH, &text);
+	a = object_new(sizeof(*a), ha1 + n, id, CONF_MAGIC_AUTH, &text);
 	if (!a)
 		return NULL;
 	a->extras = extras;
+	a->ha1 = ha1 ? (uint8_t *)text : NULL;
+	text += ha1;
 	a->username = str_share(&text, d->username, a->o.id);
 	a->password = conf_str_copy(&text, d->password);
 	a->realm = conf_str_copy(&text, d->realm);
@@ -233,10 +265,36 @@ struct ast_sip_auth *conf_auth_new(struct rs_str id, const struct conf_auth_draf
 	a->nonce_lifetime = d->nonce_lifetime;
 	a->own_uas = d->uas;
 	a->own_uac = d->uac;
-	a->uas = d->uas.n ? d->uas : g->default_auth_algorithms_uas;
+	a->uas = *uas;
 	a->uac = d->uac.n ? d->uac : g->default_auth_algorithms_uac;
 	a->oauth = d->auth_type == 1;
 	return a;
+}
+
+int (*ast_sip_conf_ha1)(enum ast_sip_algorithm algorithm, struct rs_str username, struct rs_str realm,
+			struct rs_str password, uint8_t *out);
+
+int conf_auth_keep(struct ast_sip_auth *a, struct rs_str default_realm)
+{
+	struct rs_str realm = a->realm.len ? a->realm : default_realm;
+
+	for (unsigned i = 0; a->ha1 && !a->kept && ast_sip_conf_ha1 && i < a->uas.n; i++)
+		if (ast_sip_conf_ha1((enum ast_sip_algorithm)a->uas.v[i], a->username, realm, a->password,
+				     a->ha1 + ha1_size(&a->uas, i)) != 0)
+			return -1;
+	for (unsigned i = 0; a->ha1 && ast_sip_conf_ha1 && i < a->uas.n; i++)
+		a->kept = (uint8_t)(a->kept | 1u << a->uas.v[i]);
+	return 0;
+}
+
+const uint8_t *ast_sip_auth_kept_ha1(const struct ast_sip_auth *a, enum ast_sip_algorithm alg)
+{
+	conf_object_check(&a->o, CONF_MAGIC_AUTH);
+	if (!(a->kept >> alg & 1))
+		return NULL;
+	for (unsigned i = 0;; i++)
+		if (a->uas.v[i] == alg)
+			return a->ha1 + ha1_size(&a->uas, i);
 }
 
 bool conf_endpoint_equal(const struct ast_sip_endpoint *a, const struct ast_sip_endpoint *b)

@@ -58,13 +58,16 @@ struct ast_sip_aor {
 
 struct ast_sip_auth {
 	struct conf_object o;
-	struct conf_extras_block *extras;
-	struct rs_str username, password, realm;
-	const char *digest[AST_SIP_ALGORITHMS]; /* of the length of its algorithm; NULL: none */
+	struct rs_str username, realm;
 	uint32_t nonce_lifetime;
-	struct ast_sip_algorithms own_uas, own_uac; /* as configured */
-	struct ast_sip_algorithms uas, uac;         /* in force */
+	struct ast_sip_algorithms uas, uac; /* in force */
+	uint8_t kept;                       /* 1 << algorithm of those whose HA1 is in ha1 */
 	bool oauth;
+	uint8_t *ha1; /* of each of uas, in that order; NULL: nothing to compute it from */
+	struct rs_str password;
+	const char *digest[AST_SIP_ALGORITHMS];     /* of the length of its algorithm; NULL: none */
+	struct ast_sip_algorithms own_uas, own_uac; /* as configured */
+	struct conf_extras_block *extras;
 };
 
 struct ast_sip_identify {
@@ -122,5 +125,7 @@ static inline size_t conf_digest_len(unsigned alg)
 {
 	return alg == AST_SIP_MD5 ? 32 : 64;
 }
+/* Computes what HA1 there is to keep. Once, before others see a. 0 or -1. */
+int conf_auth_keep(struct ast_sip_auth *a, struct rs_str default_realm);
 
 #endif

@@ -265,6 +265,8 @@ int conf_own_build(struct conf_load *l)
 	pthread_mutex_unlock(&modules.lock);
 	if (conf_table_make(&l->snap->own, (void **)b.v, b.n, offsetof(struct own_value, id)) != 0)
 		conf_error_add(l->errors, false, "res_sip.conf", 0, "out of memory");
+	else
+		l->snap->informational = ast_sip_own_bool(l->snap, "security", "informational", false);
 	return l->errors->n_fatal == before ? 0 : -1;
 }
 

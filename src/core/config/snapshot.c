@@ -20,9 +20,9 @@ static int by_id(const void *a, const void *b, void *id_at)
 	return c ? c : x->len < y->len ? -1 : x->len > y->len;
 }
 
-static struct rs_str table_id(const struct conf_table *t, uint32_t i)
+static struct rs_str table_id(const struct conf_table *t, const void *object)
 {
-	return *(const struct rs_str *)(const void *)((const char *)t->v[i] + t->id_at);
+	return *(const struct rs_str *)(const void *)((const char *)object + t->id_at);
 }
 
 int conf_table_make(struct conf_table *t, void **v, uint32_t n, size_t id_at)
@@ -42,13 +42,12 @@ int conf_table_make(struct conf_table *t, void **v, uint32_t n, size_t id_at)
 		return -1;
 	t->mask = slots - 1;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t h = rs_hash(table_id(t, i));
+		uint64_t h = rs_hash(table_id(t, v[i]));
 		uint32_t at = (uint32_t)h & t->mask;
 
-		while (t->slot[at].at)
+		while (t->slot[at].object)
 			at = (at + 1) & t->mask;
-		t->slot[at].tag = (uint32_t)(h >> 32);
-		t->slot[at].at = i + 1;
+		t->slot[at] = (struct conf_slot){.hash = h, .object = v[i]};
 	}
 	return 0;
 }
@@ -60,9 +59,9 @@ void *conf_table_find(const struct conf_table *t, struct rs_str id)
 	if (t->n == 0)
 		return NULL;
 	h = rs_hash(id);
-	for (uint32_t at = (uint32_t)h & t->mask; t->slot[at].at; at = (at + 1) & t->mask)
-		if (t->slot[at].tag == (uint32_t)(h >> 32) && rs_str_eq(table_id(t, t->slot[at].at - 1), id))
-			return t->v[t->slot[at].at - 1];
+	for (uint32_t at = (uint32_t)h & t->mask; t->slot[at].object; at = (at + 1) & t->mask)
+		if (t->slot[at].hash == h && rs_str_eq(table_id(t, t->slot[at].object), id))
+			return t->slot[at].object;
 	return NULL;
 }
 
@@ -259,6 +258,31 @@ struct ast_sip_aor *ast_sip_aor_find(struct ast_sip_snapshot *s, struct rs_str i
 struct ast_sip_auth *ast_sip_auth_find(struct ast_sip_snapshot *s, struct rs_str id)
 {
 	return conf_object_ref(conf_table_find(&s->auths, id), CONF_MAGIC_AUTH);
+}
+
+struct ast_sip_endpoint *ast_sip_snapshot_endpoint(struct ast_sip_snapshot *s, struct rs_str id)
+{
+	return conf_table_find(&s->endpoints, id);
+}
+
+struct ast_sip_aor *ast_sip_snapshot_aor(struct ast_sip_snapshot *s, struct rs_str id)
+{
+	return conf_table_find(&s->aors, id);
+}
+
+struct ast_sip_auth *ast_sip_snapshot_auth(struct ast_sip_snapshot *s, struct rs_str id)
+{
+	return conf_table_find(&s->auths, id);
+}
+
+bool ast_sip_snapshot_has_at_endpoints(const struct ast_sip_snapshot *s)
+{
+	return s->at_endpoints;
+}
+
+bool ast_sip_snapshot_informational(const struct ast_sip_snapshot *s)
+{
+	return s->informational;
 }
 
 struct ast_sip_endpoint *ast_sip_endpoint_get(struct rs_str id)

@@ -11,9 +11,9 @@ struct conf_table {
 	uint32_t n;
 	uint32_t mask; /* slots - 1 */
 	size_t id_at;  /* where the struct rs_str of the id stands in an object */
-	struct {
-		uint32_t tag; /* upper half of the hash */
-		uint32_t at;  /* index in v + 1; 0: empty */
+	struct conf_slot {
+		uint64_t hash;
+		void *object; /* NULL: empty */
 	} * slot;
 };
 
@@ -38,6 +38,8 @@ struct ast_sip_snapshot {
 	struct conf_extras_block *global_extras, *system_extras;
 	struct ast_sip_endpoint *artificial;
 	struct conf_table own; /* values of res_sip.conf */
+	/* What each request would ask the tables for. */
+	bool at_endpoints, informational;
 	struct ast_sip_strings not_applicable;
 };
 #define CONF_MAGIC_SNAPSHOT 0x736e6170u

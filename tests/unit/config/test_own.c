@@ -18,6 +18,7 @@ static void own_options_have_defaults_without_a_file(void **state)
 	assert_int_equal(ast_sip_own_uint(s, "limits", "message_size", 1), 65535);
 	assert_string_equal(ast_sip_own_str(s, "log", "level").p, "info");
 	assert_int_equal(ast_sip_own_list(s, "security", "trusted").n, 0);
+	assert_false(ast_sip_snapshot_informational(s));
 	ast_sip_snapshot_unref(s);
 }
 
@@ -35,6 +36,11 @@ static void own_options_are_read_from_the_file(void **state)
 	assert_int_equal(ast_sip_own_uint(s, "limits", "uri", 0), 300);
 	assert_int_equal(ast_sip_own_list(s, "security", "trusted").n, 3);
 	assert_string_equal(ast_sip_own_list(s, "security", "trusted").v[2].p, "192.0.2.1");
+	assert_false(ast_sip_snapshot_informational(s));
+	ast_sip_snapshot_unref(s);
+	s = own_load(*state, "[security]\nInformational = yes\n");
+	assert_non_null(s);
+	assert_true(ast_sip_snapshot_informational(s));
 	ast_sip_snapshot_unref(s);
 }
 

@@ -168,6 +168,158 @@ static void a_changed_global_default_renews_the_auths_that_follow_it(void **stat
 	ast_sip_snapshot_unref(b);
 }
 
+static void a_lent_object_is_the_one_that_is_found(void **state)
+{
+	struct ast_sip_snapshot *s = conf_good(*state, PHONES);
+	struct ast_sip_endpoint *e = ast_sip_endpoint_find(s, RS_STR("bob"));
+	struct ast_sip_aor *a = ast_sip_aor_find(s, RS_STR("bob"));
+	struct ast_sip_auth *u = ast_sip_auth_find(s, RS_STR("bob"));
+
+	assert_ptr_equal(ast_sip_snapshot_endpoint(s, RS_STR("bob")), e);
+	assert_ptr_equal(ast_sip_snapshot_aor(s, RS_STR("bob")), a);
+	assert_ptr_equal(ast_sip_snapshot_auth(s, RS_STR("bob")), u);
+	assert_null(ast_sip_snapshot_endpoint(s, RS_STR("bo")));
+	assert_null(ast_sip_snapshot_aor(s, RS_STR("bobb")));
+	assert_null(ast_sip_snapshot_auth(s, RS_STR("")));
+	/* Lending took none: these references are the last when the snapshot goes. */
+	ast_sip_snapshot_unref(s);
+	assert_string_equal(ast_sip_endpoint_id(e).p, "bob");
+	assert_string_equal(ast_sip_aor_id(a).p, "bob");
+	assert_string_equal(ast_sip_auth_id(u).p, "bob");
+	ast_sip_endpoint_unref(e);
+	ast_sip_aor_unref(a);
+	ast_sip_auth_unref(u);
+}
+
+static void ids_of_any_length_are_found(void **state)
+{
+	char text[8192] = "", id[64];
+	struct ast_sip_snapshot *s;
+
+	for (unsigned n = 1; n < 40; n++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[%.*s]\ntype=aor\n", (int)n,
+			 "abcdefghijklmnopqrstuvwxyz0123456789-_+=");
+	s = conf_good(*state, text);
+	for (unsigned n = 1; n < 40; n++) {
+		snprintf(id, sizeof(id), "%.*s", (int)n, "abcdefghijklmnopqrstuvwxyz0123456789-_+=");
+		assert_string_equal(ast_sip_aor_id(ast_sip_snapshot_aor(s, rs_str_c(id))).p, id);
+	}
+	assert_null(ast_sip_snapshot_aor(s, RS_STR("abcdefghijklmnopqrstuvwxyz0123456789-_+=")));
+	ast_sip_snapshot_unref(s);
+}
+
+static void it_is_known_whether_any_endpoint_stands_for_a_domain(void **state)
+{
+	struct ast_sip_snapshot *s = conf_good(*state, PHONES);
+
+	assert_false(ast_sip_snapshot_has_at_endpoints(s));
+	ast_sip_snapshot_unref(s);
+	s = conf_good(*state, PHONES "[alice@example.org]\ntype=endpoint\n");
+	assert_true(ast_sip_snapshot_has_at_endpoints(s));
+	ast_sip_snapshot_unref(s);
+}
+
+/* ---- HA1 that is kept ---- */
+
+static unsigned computed;
+
+static int compute(enum ast_sip_algorithm algorithm, struct rs_str username, struct rs_str realm,
+		   struct rs_str password, uint8_t *out)
+{
+	memset(out, 0, algorithm == AST_SIP_MD5 ? 16 : 32);
+	out[0] = (uint8_t)username.p[0];
+	out[1] = (uint8_t)realm.p[0];
+	out[2] = (uint8_t)password.p[0];
+	out[3] = (uint8_t)algorithm;
+	computed++;
+	return 0;
+}
+
+static int refuse_to_compute(enum ast_sip_algorithm algorithm, struct rs_str username, struct rs_str realm,
+			     struct rs_str password, uint8_t *out)
+{
+	(void)algorithm;
+	(void)username;
+	(void)realm;
+	(void)password;
+	(void)out;
+	return -1;
+}
+
+#define LOGINS                                                                                                         \
+	"[a]\ntype=auth\nusername=a\npassword=secret\n[b]\ntype=auth\nusername=b\npassword=secret\nrealm=own\n"        \
+	"[c]\ntype=auth\nusername=c\npassword_digest=MD5:00000000000000000000000000000000\n"
+
+static void assert_kept(struct ast_sip_snapshot *s, const char *id, enum ast_sip_algorithm algorithm, const char *kept)
+{
+	const uint8_t *ha1 = ast_sip_auth_kept_ha1(ast_sip_snapshot_auth(s, rs_str_c(id)), algorithm);
+
+	if (!kept) {
+		assert_null(ha1);
+		return;
+	}
+	assert_non_null(ha1);
+	assert_memory_equal(ha1, kept, 3);
+	assert_int_equal(ha1[3], algorithm);
+}
+
+static void ha1_is_kept_until_what_it_is_made_of_changes(void **state)
+{
+	struct ast_sip_snapshot *a, *b;
+
+	computed = 0;
+	ast_sip_conf_ha1 = compute;
+	a = conf_good(*state, "[global]\ndefault_realm=first\n" LOGINS);
+	assert_int_equal(computed, 2);
+	assert_kept(a, "a", AST_SIP_MD5, "afs");
+	assert_kept(a, "a", AST_SIP_SHA_256, NULL);
+	assert_kept(a, "b", AST_SIP_MD5, "bos");
+	assert_kept(a, "c", AST_SIP_MD5, NULL);
+	/* Nothing changed. */
+	b = conf_load_again(*state, a);
+	assert_non_null(b);
+	assert_int_equal(computed, 2);
+	assert_ptr_equal(ast_sip_snapshot_auths(a).v[0], ast_sip_snapshot_auths(b).v[0]);
+	ast_sip_snapshot_unref(b);
+	/* Another realm for who has none of his own. */
+	conf_write(*state, "pjsip.conf", "[global]\ndefault_realm=second\n" LOGINS);
+	b = conf_load_again(*state, a);
+	assert_non_null(b);
+	assert_int_equal(computed, 3);
+	assert_kept(b, "a", AST_SIP_MD5, "ass");
+	assert_kept(a, "a", AST_SIP_MD5, "afs");
+	assert_ptr_equal(ast_sip_snapshot_auths(a).v[1], ast_sip_snapshot_auths(b).v[1]);
+	assert_ptr_equal(ast_sip_snapshot_auths(a).v[2], ast_sip_snapshot_auths(b).v[2]);
+	ast_sip_snapshot_unref(a);
+	/* Another password. */
+	conf_write(*state, "pjsip.conf", "[global]\ndefault_realm=second\n" LOGINS "[b](+)\npassword=other\n");
+	a = conf_load_again(*state, b);
+	assert_non_null(a);
+	assert_int_equal(computed, 4);
+	assert_kept(a, "b", AST_SIP_MD5, "boo");
+	assert_kept(b, "b", AST_SIP_MD5, "bos");
+	ast_sip_snapshot_unref(a);
+	ast_sip_snapshot_unref(b);
+	ast_sip_conf_ha1 = NULL;
+}
+
+static void ha1_is_kept_for_each_algorithm_that_is_asked_for(void **state)
+{
+	struct ast_sip_snapshot *s;
+
+	computed = 0;
+	ast_sip_conf_ha1 = compute;
+	s = conf_good(*state, "[global]\ndefault_realm=realm\n[a]\ntype=auth\nusername=a\npassword=secret\n"
+			      "supported_algorithms_uas=SHA-512-256,MD5,SHA-256\n");
+	assert_int_equal(computed, 3);
+	for (unsigned i = 0; i < AST_SIP_ALGORITHMS; i++)
+		assert_kept(s, "a", (enum ast_sip_algorithm)i, "ars");
+	ast_sip_snapshot_unref(s);
+	ast_sip_conf_ha1 = refuse_to_compute;
+	assert_null(conf_load_again(*state, NULL));
+	ast_sip_conf_ha1 = NULL;
+}
+
 static void a_bad_file_gives_no_snapshot_and_every_error_in_order(void **state)
 {
 	struct conf_dir *d = *state;
@@ -221,6 +373,11 @@ int main(void)
 		conf_test(unchanged_objects_are_shared_after_a_reload),
 		conf_test(a_changed_password_makes_a_new_auth_only),
 		conf_test(a_changed_global_default_renews_the_auths_that_follow_it),
+		conf_test(a_lent_object_is_the_one_that_is_found),
+		conf_test(ids_of_any_length_are_found),
+		conf_test(it_is_known_whether_any_endpoint_stands_for_a_domain),
+		conf_test(ha1_is_kept_until_what_it_is_made_of_changes),
+		conf_test(ha1_is_kept_for_each_algorithm_that_is_asked_for),
 		conf_test(a_bad_file_gives_no_snapshot_and_every_error_in_order),
 		conf_test(a_missing_pjsip_conf_is_an_error),
 		conf_test(the_last_reference_hands_the_snapshot_to_the_reclaimer),

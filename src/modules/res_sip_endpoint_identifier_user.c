@@ -25,10 +25,13 @@ static struct ast_sip_endpoint *by_username(struct sip_rx_data *rx)
 
 	if (!from || !sip_uri_is_sip(&from->uri) || !from->uri.user.len)
 		return NULL;
-	n = sip_unescape(from->uri.user, buf, sizeof(buf));
-	if (n < 0)
-		return NULL; /* longer than any section name */
-	user = rs_str_n(buf, (size_t)n);
+	user = from->uri.user;
+	if (rs_str_chr(user, '%') || user.len >= sizeof(buf)) {
+		n = sip_unescape(user, buf, sizeof(buf));
+		if (n < 0)
+			return NULL; /* longer than any section name */
+		user = rs_str_n(buf, (size_t)n);
+	}
 	if (ast_sip_snapshot_global(ast_sip_rx_snapshot(rx))->ignore_uri_user_options) {
 		const char *semicolon = rs_str_chr(user, ';');
 		if (semicolon)

@@ -36,11 +36,12 @@ static void write_params(struct sip_writer *w, const struct sip_uri *uri, enum s
 		sip_writez(w, ";transport=ws");
 }
 
-/* The header value na with the source of rx as its host and port; orig: the old host is remembered in the URI. */
-static void write_rewritten(struct sip_writer *w, const struct sip_name_addr *na, struct sip_rx_data *rx, bool orig)
+/* The header value na with the source of rx, whose text host is, as its host and port; orig: the old host is remembered
+ * in the URI. */
+static void write_rewritten(struct sip_writer *w, const struct sip_name_addr *na, struct sip_rx_data *rx,
+			    const char *host, bool orig)
 {
 	const struct sip_addr *source = sip_rx_source(rx);
-	char host[SIP_ADDR_TEXT];
 
 	if (na->display.p && na->display.len) {
 		sip_writez(w, "\"");
@@ -58,7 +59,7 @@ static void write_rewritten(struct sip_writer *w, const struct sip_name_addr *na
 		}
 		sip_writez(w, "@");
 	}
-	sip_writez(w, sip_addr_host(source, host));
+	sip_writez(w, host);
 	sip_writez(w, ":");
 	sip_write_u64(w, source->port);
 	write_params(w, &na->uri, sip_rx_transport(rx));
@@ -88,7 +89,7 @@ static void rewrite(struct sip_rx_data *rx, enum sip_hdr_id id)
 	moved = !rs_str_ieqz(na->uri.host, sip_addr_host(sip_rx_source(rx), host));
 	sip_writer_init(&w, buf, sizeof(buf));
 	w.max = sizeof(buf);
-	write_rewritten(&w, na, rx, moved && sip_rx_msg(rx)->method == SIP_METHOD_REGISTER);
+	write_rewritten(&w, na, rx, host, moved && sip_rx_msg(rx)->method == SIP_METHOD_REGISTER);
 	if (sip_writer_ok(&w))
 		sip_rx_override(rx, id, 0, rs_str_n(w.buf, w.len));
 	sip_writer_fini(&w);

@@ -43,17 +43,15 @@ static bool out_of_order(const struct registration *r, const struct ast_sip_cont
 static bool flow_leads_there(const struct registration *r, const struct registrar_contact *c)
 {
 	enum sip_transport_type type = sip_rx_transport(r->rx);
-	struct sip_uri uri;
 	struct sip_addr host;
 
 	if (c->rewritten || type == SIP_TRANSPORT_WS || type == SIP_TRANSPORT_WSS || (c->reg_id && c->instance.len))
 		return true;
-	if (sip_uri_parse(c->uri, &uri) || sip_addr_parse(uri.host, &host) ||
-	    !sip_addr_same_ip(&host, sip_rx_source(r->rx)))
+	if (sip_addr_parse(c->parsed->host, &host) || !sip_addr_same_ip(&host, sip_rx_source(r->rx)))
 		return false;
 	if (sip_transport_is_reliable(type))
-		return sip_uri_transport(&uri, NULL) == type;
-	return (uri.port ? uri.port : 5060) == sip_rx_source(r->rx)->port;
+		return sip_uri_transport(c->parsed, NULL) == type;
+	return (c->parsed->port ? c->parsed->port : 5060) == sip_rx_source(r->rx)->port;
 }
 
 static struct rs_str cut(struct rs_str s, size_t max)
@@ -222,11 +220,9 @@ static int remove_all(struct registration *r, const struct ast_sip_contacts *now
 
 static bool same_binding(const struct registrar_contact *a, const struct registrar_contact *b)
 {
-	struct sip_uri ua, ub;
-
 	if (a->reg_id && a->reg_id == b->reg_id && a->instance.len && rs_str_eq(a->instance, b->instance))
 		return true;
-	return !sip_uri_parse(a->uri, &ua) && !sip_uri_parse(b->uri, &ub) && sip_uri_equal(&ua, &ub);
+	return sip_uri_equal(a->parsed, b->parsed);
 }
 
 /* A later Contact of the same request that means the same binding takes its place. */
@@ -253,7 +249,8 @@ static int apply(struct registration *r, const struct ast_sip_contacts *now, siz
 {
 	const struct registrar_contact *c = &r->contacts[i];
 	const struct ast_sip_contact *old = ast_sip_contacts_find(now, c->uri, c->instance, c->reg_id);
-	const struct ast_sip_contact *same = ast_sip_contacts_find(now, c->uri, RS_STR_NULL, 0);
+	const struct ast_sip_contact *same =
+		c->instance.len && c->reg_id ? ast_sip_contacts_find(now, c->uri, RS_STR_NULL, 0) : old;
 
 	if (out_of_order(r, old) || out_of_order(r, same))
 		return refuse(r, 500, NULL);
@@ -276,11 +273,13 @@ int registrar_begin(void *token, const struct ast_sip_contacts *now, const struc
 {
 	struct registration *r = token;
 	uint32_t added = 0, there = now ? now->n : 0;
+	size_t room = (r->n + there + 1) * sizeof(*r->changes);
 
-	r->changes = malloc((r->n + there + 1) * sizeof(*r->changes));
-	r->fates = calloc(there + 1, sizeof(*r->fates));
-	if (!r->changes || !r->fates)
+	r->changes = malloc(room + there);
+	if (!r->changes)
 		return refuse(r, 500, NULL);
+	r->fates = (uint8_t *)r->changes + room;
+	memset(r->fates, LEFT_ALONE, there);
 	if (r->star && remove_all(r, now))
 		return -1;
 	for (size_t i = 0; i < r->n; i++) {

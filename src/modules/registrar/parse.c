@@ -108,7 +108,8 @@ static unsigned read_contact(struct registration *r, const struct sip_name_addr 
 
 	if (!sip_uri_is_sip(&na->uri) || na->uri.text.len > REGISTRAR_MAX_URI || na->uri.host.len > REGISTRAR_MAX_HOST)
 		return 400;
-	*c = (struct registrar_contact){.uri = na->uri.text, .expires = expiry_of(r, na), .q = q_of(na)};
+	*c = (struct registrar_contact){
+		.parsed = &na->uri, .uri = na->uri.text, .expires = expiry_of(r, na), .q = q_of(na)};
 	c->rewritten = is_rewritten(r, na, n);
 	c->params = other_params(r, na);
 	p = sip_params_get(&na->params, RS_STR("+sip.instance"));

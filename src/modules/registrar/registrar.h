@@ -17,6 +17,7 @@
 
 /* One Contact of the request. */
 struct registrar_contact {
+	const struct sip_uri *parsed; /* what uri is, in the message's arena */
 	struct rs_str uri, instance, params;
 	uint32_t expires, reg_id; /* expires: granted seconds; 0: remove */
 	uint16_t q;
@@ -27,7 +28,7 @@ struct registrar_contact {
 struct registration {
 	struct sip_rx_data *rx;  /* referenced */
 	struct sip_tsx *tsx;     /* referenced */
-	struct ast_sip_aor *aor; /* referenced */
+	struct ast_sip_aor *aor; /* of the snapshot that rx holds */
 	struct registrar_contact *contacts;
 	size_t n;
 	bool star;
@@ -36,7 +37,7 @@ struct registration {
 	struct rs_str path;
 	struct ast_sip_contact_change *changes; /* malloc'd: room for n and for what has to give way */
 	size_t n_changes;
-	uint8_t *fates;  /* malloc'd: of each binding there is (bind.c) */
+	uint8_t *fates;  /* behind the changes: of each binding there is (bind.c) */
 	unsigned status; /* why begin refused; 0: it did not */
 	const char *reason;
 };

@@ -10,7 +10,6 @@
 #include "res_sip/security.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define LOG_FILE "res_pjsip_registrar.c"
@@ -25,38 +24,52 @@ static void refuse(struct sip_rx_data *rx, unsigned status, enum ast_sip_securit
 
 /* ---- which AOR ---- */
 
-static bool listed(struct ast_sip_endpoint *endpoint, struct rs_str id)
+/* Longer than any section name may be. */
+#define MAX_NAME 512
+
+/* Whether id is `user@domain`, or `user` when domain is empty. */
+static bool is_name(struct rs_str id, struct rs_str user, struct rs_str domain)
 {
-	struct ast_sip_strings aors = ast_sip_endpoint_aors(endpoint);
+	if (!domain.len)
+		return rs_str_eq(id, user);
+	return id.len == user.len + 1 + domain.len && rs_str_starts(id, user) && id.p[user.len] == '@' &&
+	       memcmp(id.p + user.len + 1, domain.p, domain.len) == 0;
+}
+
+/* The AOR of that name when the endpoint lists it. */
+static struct ast_sip_aor *find_name(struct sip_rx_data *rx, struct rs_str user, struct rs_str domain)
+{
+	struct ast_sip_strings aors = ast_sip_endpoint_aors(ast_sip_rx_endpoint(rx));
+
+	for (uint32_t i = 0; i < aors.n && user.len + 1 + domain.len < MAX_NAME; i++) {
+		if (is_name(aors.v[i], user, domain))
+			return ast_sip_snapshot_aor(ast_sip_rx_snapshot(rx), aors.v[i]);
+	}
+	return NULL;
+}
+
+static bool lists_domain(struct sip_rx_data *rx)
+{
+	struct ast_sip_strings aors = ast_sip_endpoint_aors(ast_sip_rx_endpoint(rx));
 
 	for (uint32_t i = 0; i < aors.n; i++) {
-		if (rs_str_eq(aors.v[i], id))
+		if (rs_str_chr(aors.v[i], '@'))
 			return true;
 	}
 	return false;
 }
 
-/* `user@domain`, or `user` when domain is empty, when the endpoint lists an AOR of that name. */
-static struct ast_sip_aor *find_name(struct sip_rx_data *rx, struct rs_str user, struct rs_str domain)
-{
-	struct ast_sip_endpoint *endpoint = ast_sip_rx_endpoint(rx);
-	char buf[512];
-	int n = domain.len ? snprintf(buf, sizeof(buf), "%.*s@%.*s", RS_FMT(user), RS_FMT(domain))
-			   : snprintf(buf, sizeof(buf), "%.*s", RS_FMT(user));
-	struct rs_str id = rs_str_n(buf, (size_t)n);
-
-	if (n < 0 || (size_t)n >= sizeof(buf) || id.len != user.len + domain.len + (domain.len != 0))
-		return NULL; /* too long, or a NUL inside: no section has that name */
-	return listed(endpoint, id) ? ast_sip_aor_find(ast_sip_rx_snapshot(rx), id) : NULL;
-}
-
 static struct ast_sip_aor *find_user(struct sip_rx_data *rx, struct rs_str user, struct rs_str domain)
 {
-	struct rs_str alias = ast_sip_domain_alias_find(ast_sip_rx_snapshot(rx), domain);
-	struct ast_sip_aor *aor = domain.len ? find_name(rx, user, domain) : NULL;
+	struct ast_sip_aor *aor = NULL;
 
-	if (!aor && alias.len)
-		aor = find_name(rx, user, alias);
+	if (lists_domain(rx)) {
+		struct rs_str alias = ast_sip_domain_alias_find(ast_sip_rx_snapshot(rx), domain);
+
+		aor = domain.len ? find_name(rx, user, domain) : NULL;
+		if (!aor && alias.len)
+			aor = find_name(rx, user, alias);
+	}
 	return aor ? aor : find_name(rx, user, RS_STR_NULL);
 }
 
@@ -65,9 +78,11 @@ static struct ast_sip_aor *find_aor(struct sip_rx_data *rx, const struct sip_uri
 	struct ast_sip_aor *aor = NULL;
 	const struct sip_auth *auth;
 	char user[256];
-	int n = sip_unescape(to->user, user, sizeof(user));
+	int n;
 
-	if (n > 0)
+	if (!rs_str_chr(to->user, '%') && to->user.len < sizeof(user))
+		aor = to->user.len ? find_user(rx, to->user, to->host) : NULL;
+	else if ((n = sip_unescape(to->user, user, sizeof(user))) > 0)
 		aor = find_user(rx, rs_str_n(user, (size_t)n), to->host);
 	if (aor || !(ast_sip_endpoint_settings(ast_sip_rx_endpoint(rx))->identify_by & AST_SIP_BY_AUTH_USERNAME))
 		return aor;
@@ -86,8 +101,6 @@ static void registration_free(struct registration *r)
 	struct sip_rx_data *rx = r->rx;
 
 	free(r->changes);
-	free(r->fates);
-	ast_sip_aor_unref(r->aor);
 	sip_tsx_unref(r->tsx);
 	sip_rx_unref(rx); /* r itself was in its arena */
 }
@@ -176,7 +189,6 @@ static void begin_registration(struct sip_rx_data *rx, struct ast_sip_aor *aor)
 			warn(rx, BAD_CONTACTS, RS_STR_NULL);
 		refuse(rx, status, AST_SIP_SEC_FAILED_ACL,
 		       status == 400 ? "registrar_invalid_contacts_provided" : NULL);
-		ast_sip_aor_unref(aor);
 		return;
 	}
 	sip_rx_ref(rx);
@@ -214,7 +226,6 @@ static bool on_rx_request(struct sip_rx_data *rx)
 	if (!ast_sip_aor_settings(aor)->max_contacts) {
 		warn(rx, NO_MAX_CONTACTS, ast_sip_aor_id(aor));
 		refuse(rx, 403, AST_SIP_SEC_REQUEST_NOT_SUPPORTED, "registrar_attempt_without_registration_permitted");
-		ast_sip_aor_unref(aor);
 		return true;
 	}
 	begin_registration(rx, aor);

@@ -17,6 +17,13 @@ RS_API int ast_sip_digest_join(enum ast_sip_algorithm algorithm, const struct rs
 			       char out[AST_SIP_DIGEST_HEX]);
 /* Compared in constant time, hex case ignored. */
 RS_API bool ast_sip_digest_equal(struct rs_str a, struct rs_str b);
+/* The same for any bytes, as they are. */
+RS_API bool ast_sip_bytes_equal(const void *a, const void *b, size_t n);
+
+/* 2 * n lower-case hex digits into out; no NUL. */
+RS_API void ast_sip_to_hex(const void *bytes, size_t n, char *out);
+/* Back from exactly such digits: n bytes (a multiple of 4) into bytes; false: text is anything else. */
+RS_API bool ast_sip_from_hex(struct rs_str text, void *bytes, size_t n);
 
 /* The parameters of a Digest challenge or credentials; slices as sip_auth has them, quotes taken away. p NULL: absent.
  */
@@ -38,7 +45,15 @@ RS_API int ast_sip_digest_response(const struct ast_sip_digest *d, struct rs_str
 RS_API int ast_sip_digest_ha1(const struct ast_sip_auth *auth, enum ast_sip_algorithm algorithm, struct rs_str username,
 			      struct rs_str realm, char out[AST_SIP_DIGEST_HEX]);
 
+/*
+ * The same for the auth's own username, in the realm in force for it in the snapshot that it was found in (its own,
+ * else default_realm): the core keeps it, so that checking a password costs no more than refusing a stranger.
+ */
+RS_API int ast_sip_digest_own_ha1(const struct ast_sip_auth *auth, enum ast_sip_algorithm algorithm,
+				  struct rs_str realm, char out[AST_SIP_DIGEST_HEX]);
+
 /* 16 bytes of a keyed hash (SipHash) over data: for nonces and tokens that need no table. key: 16 bytes. 0 or -1. */
-RS_API int ast_sip_keyed_mac(const uint8_t key[16], const void *data, size_t len, uint8_t out[16]);
+#define AST_SIP_MAC_LEN 16
+RS_API int ast_sip_keyed_mac(const uint8_t key[16], const void *data, size_t len, uint8_t out[AST_SIP_MAC_LEN]);
 
 #endif

@@ -33,32 +33,39 @@ int ast_sip_authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_r
 	return rc;
 }
 
-static int get_challenges(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+/* 0, or -1 with errno. */
+static int get_challenges(const struct ast_sip_registered *r, struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
 			  struct ast_sip_digest_challenge_data *challenges, size_t *n)
 {
-	const struct ast_sip_registered *r = ast_sip_registered_enter();
-	int rc = -1;
-
-	for (size_t i = 0; i < *n; i++)
-		challenges[i] = (struct ast_sip_digest_challenge_data){.size = sizeof(*challenges)};
-	if (r && r->authenticator)
-		rc = r->authenticator->get_authentication_credentials(endpoint, rx, challenges, n);
-	else
+	if (!r || !r->authenticator) {
 		errno = ENOENT;
-	ast_sip_registered_leave(r);
-	return rc;
+		return -1;
+	}
+	for (size_t i = 0; i < *n; i++) {
+		memset(&challenges[i], 0, offsetof(struct ast_sip_digest_challenge_data, buf));
+		challenges[i].size = sizeof(*challenges);
+		challenges[i].buf[0] = '\0';
+	}
+	return r->authenticator->get_authentication_credentials(endpoint, rx, challenges, n);
 }
 
 int ast_sip_get_authentication_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
 					   struct ast_sip_digest_challenge_data *challenge)
 {
+	const struct ast_sip_registered *r;
 	size_t n = 1;
+	int rc, error;
 
 	if (!challenge || challenge->size != sizeof(*challenge)) {
 		errno = EINVAL;
 		return -1;
 	}
-	if (get_challenges(endpoint, rx, challenge, &n))
+	r = ast_sip_registered_enter();
+	rc = get_challenges(r, endpoint, rx, challenge, &n);
+	error = errno;
+	ast_sip_registered_leave(r);
+	errno = error;
+	if (rc)
 		return -1;
 	if (n == 1)
 		return 0;
@@ -68,37 +75,70 @@ int ast_sip_get_authentication_credentials(struct ast_sip_endpoint *endpoint, st
 
 /* ---- the challenge ---- */
 
-static int make_nonce(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size)
+static int make_nonce(const struct ast_sip_registered *r, struct sip_rx_data *rx, struct rs_str realm, char *buf,
+		      size_t size)
 {
-	const struct ast_sip_registered *r = ast_sip_registered_enter();
-	int rc = r && r->authenticator && r->authenticator->make_nonce
-			 ? r->authenticator->make_nonce(rx, realm, buf, size)
-			 : ast_sip_nonce_make(rx, realm, buf, size);
-
-	ast_sip_registered_leave(r);
-	return rc;
+	return r && r->authenticator && r->authenticator->make_nonce
+		       ? r->authenticator->make_nonce(rx, realm, buf, size)
+		       : ast_sip_nonce_make(rx, realm, buf, size);
 }
 
-static void write_param(struct sip_writer *w, const char *name, struct rs_str value)
+/* Nothing in it needs a backslash or has to be left out. */
+static bool is_plain(struct rs_str s)
 {
-	sip_writez(w, name);
-	sip_write_quoted(w, value);
+	static const bool special[256] = {[0 ... 31] = true, ['"'] = true, ['\\'] = true, [0x7f] = true};
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (special[(unsigned char)s.p[i]])
+			return false;
+	}
+	return true;
+}
+
+static void write_param(struct sip_writer *w, struct rs_str name, struct rs_str value)
+{
+	sip_write(w, name);
+	if (!is_plain(value)) {
+		sip_write_quoted(w, value);
+		return;
+	}
+	sip_write(w, RS_STR("\""));
+	sip_write(w, value);
+	sip_write(w, RS_STR("\""));
 }
 
 /* Everybody checks the opaque that came back as little as we do; it is there for those who want one. */
 static void write_opaque(struct sip_writer *w, struct rs_str opaque)
 {
+	static const char hex[] = "0123456789abcdef";
+	char digits[16];
 	uint64_t r;
 
-	if (opaque.len) {
-		write_param(w, ",opaque=", opaque);
-		return;
+	if (!opaque.len) {
+		rs_random(&r, sizeof(r));
+		for (size_t i = 0; i < sizeof(digits); i++, r <<= 4)
+			digits[i] = hex[r >> 60];
+		opaque = rs_str_n(digits, sizeof(digits));
 	}
-	rs_random(&r, sizeof(r));
-	sip_writef(w, ",opaque=\"%016llx\"", (unsigned long long)r);
+	write_param(w, RS_STR(",opaque="), opaque);
 }
 
-static int add_challenge(struct sip_tx_data *tx, struct sip_rx_data *rx, const struct ast_sip_digest_challenge_data *c)
+static void write_challenge(struct sip_writer *w, const struct ast_sip_digest_challenge_data *c, struct rs_str nonce)
+{
+	write_param(w, RS_STR("Digest realm="), c->realm);
+	if (c->domain.len)
+		write_param(w, RS_STR(",domain="), c->domain);
+	write_param(w, RS_STR(",nonce="), nonce);
+	write_opaque(w, c->opaque);
+	if (c->stale)
+		sip_write(w, RS_STR(",stale=true"));
+	sip_write(w, RS_STR(",algorithm="));
+	sip_write(w, ast_sip_algorithm_name(c->algorithm));
+	sip_write(w, RS_STR(",qop=\"auth\""));
+}
+
+static int add_challenge(const struct ast_sip_registered *r, struct sip_tx_data *tx, struct sip_rx_data *rx,
+			 const struct ast_sip_digest_challenge_data *c)
 {
 	char text[MAX_CHALLENGE], nonce[256];
 	struct rs_str made = c->nonce;
@@ -110,28 +150,20 @@ static int add_challenge(struct sip_tx_data *tx, struct sip_rx_data *rx, const s
 		return -1;
 	}
 	if (!made.len) {
-		if (make_nonce(rx, c->realm, nonce, sizeof(nonce)))
+		if (make_nonce(r, rx, c->realm, nonce, sizeof(nonce)))
 			return -1;
 		made = rs_str_c(nonce);
 	}
 	sip_writer_init(&w, text, sizeof(text));
-	write_param(&w, "Digest realm=", c->realm);
-	if (c->domain.len)
-		write_param(&w, ",domain=", c->domain);
-	write_param(&w, ",nonce=", made);
-	write_opaque(&w, c->opaque);
-	if (c->stale)
-		sip_writez(&w, ",stale=true");
-	sip_writez(&w, ",algorithm=");
-	sip_write(&w, ast_sip_algorithm_name(c->algorithm));
-	sip_writez(&w, ",qop=\"auth\"");
+	write_challenge(&w, c, made);
 	if (sip_writer_ok(&w))
 		rc = sip_tx_add_hdr(tx, SIP_HDR_WWW_AUTHENTICATE, rs_str_n(w.buf, w.len));
 	sip_writer_fini(&w);
 	return rc;
 }
 
-int ast_sip_challenge_request(struct sip_rx_data *rx, const struct ast_sip_digest_challenge_data *challenges, size_t n)
+static int challenge_request(const struct ast_sip_registered *r, struct sip_rx_data *rx,
+			     const struct ast_sip_digest_challenge_data *challenges, size_t n)
 {
 	struct sip_tx_data *tx;
 
@@ -145,7 +177,7 @@ int ast_sip_challenge_request(struct sip_rx_data *rx, const struct ast_sip_diges
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (add_challenge(tx, rx, &challenges[i])) {
+		if (add_challenge(r, tx, rx, &challenges[i])) {
 			sip_tx_unref(tx);
 			return -1;
 		}
@@ -153,16 +185,28 @@ int ast_sip_challenge_request(struct sip_rx_data *rx, const struct ast_sip_diges
 	return sip_tsx_respond_stateless(sip_rx_tsx(rx), tx);
 }
 
-static int challenge(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx, bool stale)
+int ast_sip_challenge_request(struct sip_rx_data *rx, const struct ast_sip_digest_challenge_data *challenges, size_t n)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	int rc = challenge_request(r, rx, challenges, n);
+	int error = errno;
+
+	ast_sip_registered_leave(r);
+	errno = error;
+	return rc;
+}
+
+static int challenge(const struct ast_sip_registered *r, struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+		     bool stale)
 {
 	struct ast_sip_digest_challenge_data challenges[AST_SIP_MAX_CHALLENGES];
 	size_t n = AST_SIP_MAX_CHALLENGES;
 
-	if (get_challenges(endpoint, rx, challenges, &n))
+	if (get_challenges(r, endpoint, rx, challenges, &n))
 		return -1;
 	for (size_t i = 0; stale && i < n; i++)
 		challenges[i].stale = true;
-	return ast_sip_challenge_request(rx, challenges, n);
+	return challenge_request(r, rx, challenges, n);
 }
 
 /* ---- the shortcut ---- */
@@ -189,12 +233,13 @@ static enum ast_sip_check_auth_result error(struct ast_sip_endpoint *endpoint, s
 	return AST_SIP_AUTHENTICATION_ERROR;
 }
 
-static enum ast_sip_check_auth_result failed(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+static enum ast_sip_check_auth_result failed(const struct ast_sip_registered *r, struct ast_sip_endpoint *endpoint,
+					     struct sip_rx_data *rx)
 {
 	ast_sip_request_failed_notice(rx, "Failed to authenticate");
 	ast_sip_security_event(AST_SIP_SEC_CHALLENGE_RESPONSE_FAILED, rx, account_of(endpoint), nonce_of(rx));
-	ast_sip_budget_failed(sip_rx_source(rx));
-	if (challenge(endpoint, rx, false)) {
+	ast_sip_budget_failed(sip_rx_source(rx), sip_rx_time_us(rx));
+	if (challenge(r, endpoint, rx, false)) {
 		ast_sip_respond_stateless(rx, 500, RS_STR_NULL);
 		return AST_SIP_AUTHENTICATION_ERROR;
 	}
@@ -205,45 +250,57 @@ static enum ast_sip_check_auth_result succeeded(struct ast_sip_endpoint *endpoin
 {
 	ast_sip_rx_set_authenticated(rx);
 	ast_sip_unidentified_forget(sip_rx_source(rx));
-	ast_sip_budget_verified(sip_rx_source(rx));
+	ast_sip_budget_verified(sip_rx_source(rx), sip_rx_time_us(rx));
 	ast_sip_security_event(AST_SIP_SEC_SUCCESSFUL_AUTH, rx, account_of(endpoint), RS_STR_NULL);
 	return AST_SIP_AUTHENTICATION_SUCCESS;
 }
 
-static enum ast_sip_check_auth_result first_challenge(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
+static enum ast_sip_check_auth_result first_challenge(const struct ast_sip_registered *r,
+						      struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx,
 						      bool stale)
 {
 	if (!stale)
-		ast_sip_budget_failed(sip_rx_source(rx)); /* until it shows that the address is its own */
-	if (challenge(endpoint, rx, stale))
+		/* until it shows that the address is its own */
+		ast_sip_budget_failed(sip_rx_source(rx), sip_rx_time_us(rx));
+	if (challenge(r, endpoint, rx, stale))
 		return error(endpoint, rx);
 	ast_sip_security_event(AST_SIP_SEC_CHALLENGE_SENT, rx, account_of(endpoint), RS_STR_NULL);
 	return AST_SIP_AUTHENTICATION_CHALLENGE;
 }
 
-enum ast_sip_check_auth_result ast_sip_check_authentication(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+static enum ast_sip_check_auth_result check(const struct ast_sip_registered *r, struct ast_sip_endpoint *endpoint,
+					    struct sip_rx_data *rx)
 {
-	const struct ast_sip_registered *r = ast_sip_registered_enter();
-	bool none = !r || !r->authenticator;
-	int required = ast_sip_requires_authentication(endpoint, rx);
+	int required;
 
-	ast_sip_registered_leave(r);
+	if (!r || !r->authenticator)
+		return AST_SIP_AUTHENTICATION_NOT_REQUIRED;
+	required = r->authenticator->requires_authentication(endpoint, rx);
 	if (required < 0)
 		return error(endpoint, rx);
-	if (none || !required)
+	if (!required)
 		return AST_SIP_AUTHENTICATION_NOT_REQUIRED;
-	if (ast_sip_authenticate_request(endpoint, rx) == 0)
+	if (r->authenticator->authenticate_request(endpoint, rx) == 0)
 		return succeeded(endpoint, rx);
 	switch (errno) {
 	case ENOENT:
-		return first_challenge(endpoint, rx, false);
+		return first_challenge(r, endpoint, rx, false);
 	case ESTALE:
-		return first_challenge(endpoint, rx, true);
+		return first_challenge(r, endpoint, rx, true);
 	case EACCES:
-		return failed(endpoint, rx);
+		return failed(r, endpoint, rx);
 	default:
 		return error(endpoint, rx);
 	}
+}
+
+enum ast_sip_check_auth_result ast_sip_check_authentication(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	const struct ast_sip_registered *r = ast_sip_registered_enter();
+	enum ast_sip_check_auth_result result = check(r, endpoint, rx);
+
+	ast_sip_registered_leave(r);
+	return result;
 }
 
 /* ---- the pipeline's stage ---- */
@@ -273,7 +330,7 @@ bool ast_sip_authenticate_stage(const struct ast_sip_registered *r, struct sip_r
 		ast_sip_respond_stateless(rx, 500, RS_STR_NULL);
 		return true;
 	}
-	switch (ast_sip_check_authentication(endpoint, rx)) {
+	switch (check(r, endpoint, rx)) {
 	case AST_SIP_AUTHENTICATION_SUCCESS:
 	case AST_SIP_AUTHENTICATION_NOT_REQUIRED:
 		return false;

@@ -106,7 +106,7 @@ static bool goes_before(const struct entry *a, const struct entry *b)
 }
 
 /* The source's entry, made when make says so, else NULL. The shard is locked in any case. */
-static struct entry *find(const struct source *s, struct shard **shard, bool make)
+static struct entry *find(const struct source *s, struct shard **shard, bool make, int64_t now)
 {
 	uint64_t h = rs_hash(rs_str_n((const char *)s->key, 16));
 	struct entry *bucket, *victim;
@@ -125,7 +125,7 @@ static struct entry *find(const struct source *s, struct shard **shard, bool mak
 	}
 	if (!make)
 		return NULL;
-	*victim = (struct entry){.key = {s->key[0], s->key[1]}, .family = s->family, .seen_us = rs_now_us()};
+	*victim = (struct entry){.key = {s->key[0], s->key[1]}, .family = s->family, .seen_us = now};
 	return victim;
 }
 
@@ -154,7 +154,7 @@ static enum ast_sip_standing standing_of(const struct source *s, int64_t now)
 
 	if (cache_has(k, s, now))
 		return k->verified ? AST_SIP_STANDING_VERIFIED : AST_SIP_STANDING_CLEAN;
-	e = find(s, &shard, false);
+	e = find(s, &shard, false, now);
 	if (e && is_verified(e, now)) {
 		standing = AST_SIP_STANDING_VERIFIED;
 	} else if (e) {
@@ -195,17 +195,16 @@ bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t 
 	return !question || answer <= question * atomic_load_explicit(&settings.factor, memory_order_relaxed);
 }
 
-void ast_sip_budget_failed(const struct sip_addr *peer)
+void ast_sip_budget_failed(const struct sip_addr *peer, int64_t now)
 {
 	struct source s = source_of(peer);
-	int64_t now = rs_now_us();
 	struct known *k = cached(&s);
 	struct shard *shard;
 	struct entry *e;
 
 	if (!atomic_load_explicit(&settings.rate, memory_order_relaxed) || (cache_has(k, &s, now) && k->verified))
 		return;
-	e = find(&s, &shard, true);
+	e = find(&s, &shard, true, now);
 	if (e && !is_verified(e, now)) {
 		win_back(e, now);
 		if (e->failures <= atomic_load_explicit(&settings.burst, memory_order_relaxed))
@@ -216,17 +215,16 @@ void ast_sip_budget_failed(const struct sip_addr *peer)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-void ast_sip_budget_verified(const struct sip_addr *peer)
+void ast_sip_budget_verified(const struct sip_addr *peer, int64_t now)
 {
 	struct source s = source_of(peer);
-	int64_t now = rs_now_us();
 	struct known *k = cached(&s);
 	struct shard *shard;
 	struct entry *e;
 
 	if (!atomic_load_explicit(&settings.rate, memory_order_relaxed) || (cache_has(k, &s, now) && k->verified))
 		return;
-	e = find(&s, &shard, true);
+	e = find(&s, &shard, true, now);
 	if (e) {
 		e->verified_us =
 			now + (int64_t)atomic_load_explicit(&settings.verified_s, memory_order_relaxed) * 1000000;

@@ -210,9 +210,11 @@ pool:
 
 int ast_sip_core_start(const struct ast_sip_core_options *wanted, struct ast_sip_conf_errors *errors)
 {
-	struct ast_sip_snapshot *s = ast_sip_snapshot_load(wanted->conf_dir, NULL, errors);
+	struct ast_sip_snapshot *s;
 	int error;
 
+	ast_sip_digest_prepare();
+	s = ast_sip_snapshot_load(wanted->conf_dir, NULL, errors);
 	if (!s)
 		return EINVAL;
 	options = *wanted;

@@ -69,7 +69,8 @@ int ast_sip_distributor_tx(struct sip_tx_data *tx);
 enum sip_admission ast_sip_overload_admit(struct sip_msg_class cls, enum sip_transport_type type,
 					  const struct sip_addr *peer);
 bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t answer);
-void ast_sip_budget_verified(const struct sip_addr *peer); /* authenticated, or identified by address */
+/* peer authenticated, or was identified by its address, with a request read at now_us. */
+void ast_sip_budget_verified(const struct sip_addr *peer, int64_t now_us);
 bool ast_sip_peer_trusted(const struct sip_addr *peer);
 /* unidentified.c (section 10 of the reference) */
 void ast_sip_unidentified_each(void (*each)(void *token, const struct sip_addr *ip, unsigned count, int64_t age_s),

@@ -35,7 +35,8 @@ struct ast_sip_endpoint *ast_sip_lookup_endpoint(struct sip_rx_data *rx, struct 
 
 	if (!s || !user.len)
 		return NULL;
-	if (!ast_sip_snapshot_global(s)->disable_multi_domain) {
+	/* user@domain is looked for in three ways, where there is anything to be found. */
+	if (ast_sip_snapshot_has_at_endpoints(s) && !ast_sip_snapshot_global(s)->disable_multi_domain) {
 		e = find_at(s, user, domain);
 		if (!e && domain.len)
 			e = find_at(s, user, ast_sip_domain_alias_find(s, domain));
@@ -55,7 +56,7 @@ struct ast_sip_endpoint *ast_sip_identify_endpoint(struct sip_rx_data *rx)
 		if (!e)
 			continue;
 		if (r->identifiers[i].name && strcmp(r->identifiers[i].name, "ip") == 0)
-			ast_sip_budget_verified(sip_rx_source(rx));
+			ast_sip_budget_verified(sip_rx_source(rx), sip_rx_time_us(rx));
 		break;
 	}
 	ast_sip_registered_leave(r);

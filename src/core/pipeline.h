@@ -45,8 +45,9 @@ void ast_sip_request_failed_notice_more(struct sip_rx_data *rx, const char *reas
 /* budget.c */
 struct ast_sip_snapshot;
 void ast_sip_budget_configure(struct ast_sip_snapshot *s);
-void ast_sip_budget_failed(const struct sip_addr *peer); /* an answer that is no success goes to peer */
-int ast_sip_budget_start(struct ast_sip_snapshot *s);    /* 0, or -1 without memory */
+/* An answer that is no success goes to peer, for a request read at now_us. */
+void ast_sip_budget_failed(const struct sip_addr *peer, int64_t now_us);
+int ast_sip_budget_start(struct ast_sip_snapshot *s); /* 0, or -1 without memory */
 void ast_sip_budget_stop(void);
 enum ast_sip_standing {
 	AST_SIP_STANDING_CLEAN,
@@ -61,9 +62,11 @@ void ast_sip_overload_stop(void);
 /* A new request whose turn has come when its sender has sent again or given up: true: it has been refused. */
 bool ast_sip_overload_late(struct sip_tsx *tsx, struct sip_rx_data *rx);
 
-/* nonce.c: the core's own. 0 or -1. */
-/* Makes what digests need. 0, or -1 without memory: then the next digest tries again. */
+/* digest.c: makes what digests need. 0, or -1 without memory: then the next digest tries again. */
 int ast_sip_digest_start(void);
+/* Before the first load of a configuration: has HA1 kept with auth objects. */
+void ast_sip_digest_prepare(void);
+/* nonce.c: the core's own. 0 or -1. */
 int ast_sip_nonce_start(void);
 int ast_sip_nonce_make(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size);
 

@@ -3,6 +3,7 @@
  * cut, so that nobody can forge a field, close a quote or push the address out of the line.
  */
 #include "res_sip/security.h"
+#include "core/core.h"
 #include "core/pipeline.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -98,17 +99,18 @@ static bool wanted(enum ast_sip_security_event event, struct sip_rx_data *rx)
 	if (!rs_log_enabled(RS_LOG_SECURITY))
 		return false;
 	return (event != AST_SIP_SEC_SUCCESSFUL_AUTH && event != AST_SIP_SEC_CHALLENGE_SENT) ||
-	       ast_sip_own_bool(ast_sip_rx_snapshot(rx), "security", "informational", false);
+	       ast_sip_snapshot_informational(ast_sip_rx_snapshot(rx));
 }
 
 void ast_sip_security_event(enum ast_sip_security_event event, struct sip_rx_data *rx, struct rs_str account,
 			    struct rs_str extra)
 {
 	char id[FIELD], session[FIELD], more[FIELD + 64], when[64], local[128], remote[128];
-	enum sip_transport_type type = sip_rx_transport(rx);
+	enum sip_transport_type type;
 
 	if (!wanted(event, rx))
 		return;
+	type = sip_rx_transport(rx);
 	if (!account.len)
 		account = event == AST_SIP_SEC_INVALID_ACCOUNT_ID ? from_user(rx) : RS_STR("<unknown>");
 	rs_log_escape(id, sizeof(id), account);

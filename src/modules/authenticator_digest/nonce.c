@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "res_sip/digest.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -17,24 +18,21 @@
 #define INDEX  8192u /* hash slots a shard: a power of two above RING */
 #define WINDOW 64u   /* counts behind the highest that may still come (reordering) */
 
-struct id { /* what tells nonces apart: the first 24 hex digits */
-	uint32_t seconds;
-	uint64_t number;
-};
-
 struct entry {
-	struct id id;
-	uint64_t good_until; /* seconds; by the longest lifetime that it was taken with */
+	uint64_t number; /* this and seconds tell nonces apart */
+	uint64_t seen;   /* bit n: highest - n was taken */
+	uint32_t seconds;
+	uint32_t good_until; /* seconds; by the longest lifetime that it was taken with */
 	uint32_t highest;
 	uint32_t next; /* in the hash chain, index + 1 */
-	uint64_t seen; /* bit n: highest - n was taken */
 };
 
 struct shard {
 	pthread_mutex_t lock;
 	uint32_t places;       /* of the ring: a power of two, FIRST doubled up to RING */
 	uint32_t first, n;     /* the ring */
-	int64_t stale_up_to;   /* issue time of the youngest forgotten entry, -1: none */
+	int64_t stale_up_to;   /* issue time of the youngest entry forgotten before its time, -1: none */
+	int64_t over_up_to;    /* until when the others that were forgotten were good, -1: none */
 	uint32_t index[INDEX]; /* entry + 1, 0: none */
 	struct entry entries[RING];
 };
@@ -57,7 +55,7 @@ int nonce_start(void)
 	for (unsigned i = 0; i < SHARDS; i++) {
 		pthread_mutex_init(&shards[i].lock, NULL);
 		shards[i].places = FIRST;
-		shards[i].stale_up_to = -1;
+		shards[i].stale_up_to = shards[i].over_up_to = -1;
 	}
 	return 0;
 }
@@ -70,13 +68,13 @@ void nonce_stop(void)
 	shards = NULL;
 }
 
-static uint32_t now_seconds(void)
+static uint32_t slot_of(uint64_t number)
 {
-	return (uint32_t)(rs_now_us() / 1000000);
+	return (uint32_t)(number >> 32) & (INDEX - 1); /* the number is ours and random */
 }
 
-/* The MAC over what a nonce stands for; 12 of its bytes are used. */
-static int mac(const struct id *id, struct rs_str realm, const struct sip_addr *source, uint8_t out[16])
+/* The MAC over what a nonce stands for; the first bytes of it are used. */
+static int mac(const struct nonce *id, struct rs_str realm, const struct sip_addr *source, uint8_t out[AST_SIP_MAC_LEN])
 {
 	uint8_t data[4 + 8 + 1 + 16 + 256];
 	size_t n = 0, realm_len = realm.len < 256 ? realm.len : 256;
@@ -90,81 +88,66 @@ static int mac(const struct id *id, struct rs_str realm, const struct sip_addr *
 	return ast_sip_keyed_mac(key, data, n, out);
 }
 
-static void print(const struct id *id, const uint8_t tag[12], char out[NONCE_TEXT])
+/* What the digits stand for: the number's bytes in the order in which it is written. */
+struct written {
+	uint8_t seconds[4], number[8], tag[sizeof(((struct nonce *)0)->tag)];
+};
+
+bool nonce_read(struct rs_str text, struct nonce *out)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint8_t bytes[24];
+	struct written w;
+	uint32_t seconds;
+	uint64_t number;
 
-	for (unsigned i = 0; i < 4; i++)
-		bytes[i] = (uint8_t)(id->seconds >> (24 - 8 * i));
-	for (unsigned i = 0; i < 8; i++)
-		bytes[4 + i] = (uint8_t)(id->number >> (56 - 8 * i));
-	memcpy(bytes + 12, tag, 12);
-	for (size_t i = 0; i < 24; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[48] = '\0';
-}
-
-static bool read_id(struct rs_str nonce, struct id *id)
-{
-	uint64_t v[2] = {0, 0};
-
-	if (nonce.len != NONCE_TEXT - 1)
+	if (!ast_sip_from_hex(text, &w, sizeof(w)))
 		return false;
-	for (unsigned i = 0; i < NONCE_TEXT - 1; i++) {
-		char c = nonce.p[i];
-		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-							: 16;
-		if (digit > 15)
-			return false;
-		if (i < 24)
-			v[i >= 8] = v[i >= 8] << 4 | digit;
-	}
-	id->seconds = (uint32_t)v[0];
-	id->number = v[1];
+	memcpy(&seconds, w.seconds, sizeof(seconds));
+	memcpy(&number, w.number, sizeof(number));
+	out->seconds = be32toh(seconds);
+	out->number = be64toh(number);
+	memcpy(out->tag, w.tag, sizeof(out->tag));
 	return true;
 }
 
-int nonce_make(struct rs_str realm, const struct sip_addr *source, char out[NONCE_TEXT])
+int nonce_make(struct rs_str realm, const struct sip_addr *source, uint32_t now_s, char out[NONCE_TEXT])
 {
-	struct id id = {.seconds = now_seconds()};
-	uint8_t tag[16];
+	struct nonce id = {.seconds = now_s};
+	uint32_t seconds = htobe32(now_s);
+	uint8_t tag[AST_SIP_MAC_LEN];
+	struct written w;
+	uint64_t number;
 
 	rs_random(&id.number, sizeof(id.number));
 	if (mac(&id, realm, source, tag))
 		return -1;
-	print(&id, tag, out);
+	number = htobe64(id.number);
+	memcpy(w.seconds, &seconds, sizeof(seconds));
+	memcpy(w.number, &number, sizeof(number));
+	memcpy(w.tag, tag, sizeof(w.tag));
+	ast_sip_to_hex(&w, sizeof(w), out);
+	out[NONCE_TEXT - 1] = '\0';
 	return 0;
 }
 
-bool nonce_valid(struct rs_str nonce, struct rs_str realm, const struct sip_addr *source, uint32_t lifetime_s)
+bool nonce_valid(const struct nonce *id, struct rs_str realm, const struct sip_addr *source, uint32_t lifetime_s,
+		 uint32_t now_s)
 {
-	struct id id;
-	uint8_t tag[16];
-	char expected[NONCE_TEXT];
-	uint32_t now = now_seconds();
+	struct shard *s = &shards[id->number % SHARDS];
+	uint8_t tag[AST_SIP_MAC_LEN];
 
-	if (!read_id(nonce, &id) || id.seconds > now || now - id.seconds > lifetime_s)
+	if (id->seconds > now_s || now_s - id->seconds > lifetime_s)
 		return false;
-	if (mac(&id, realm, source, tag))
-		return false;
-	print(&id, tag, expected);
-	return ast_sip_digest_equal(nonce, rs_str_n(expected, NONCE_TEXT - 1));
+	/* What nonce_take looks at, while the MAC is computed. */
+	__builtin_prefetch(s, 1);
+	__builtin_prefetch(&s->index[slot_of(id->number)], 1);
+	return mac(id, realm, source, tag) == 0 && ast_sip_bytes_equal(id->tag, tag, sizeof(id->tag));
 }
 
-static uint32_t slot_of(const struct id *id)
+static struct entry *find(struct shard *s, const struct nonce *id)
 {
-	return (uint32_t)(id->number >> 32) & (INDEX - 1); /* the number is ours and random */
-}
-
-static struct entry *find(struct shard *s, const struct id *id)
-{
-	for (uint32_t i = s->index[slot_of(id)]; i; i = s->entries[i - 1].next) {
+	for (uint32_t i = s->index[slot_of(id->number)]; i; i = s->entries[i - 1].next) {
 		struct entry *e = &s->entries[i - 1];
-		if (e->id.number == id->number && e->id.seconds == id->seconds)
+		if (e->number == id->number && e->seconds == id->seconds)
 			return e;
 	}
 	return NULL;
@@ -173,7 +156,7 @@ static struct entry *find(struct shard *s, const struct id *id)
 /* What leads to the entry at place. */
 static uint32_t *link_to(struct shard *s, uint32_t place)
 {
-	uint32_t *link = &s->index[slot_of(&s->entries[place].id)];
+	uint32_t *link = &s->index[slot_of(s->entries[place].number)];
 
 	while (*link != place + 1)
 		link = &s->entries[*link - 1].next;
@@ -185,6 +168,8 @@ static void forget_oldest(struct shard *s)
 	*link_to(s, s->first) = s->entries[s->first].next;
 	s->first = (s->first + 1) & (s->places - 1);
 	s->n--;
+	/* The next one to go: its place in the index is anywhere. */
+	__builtin_prefetch(&s->index[slot_of(s->entries[s->first].number)], 1);
 }
 
 /* The full ring gets twice its places: the entries before the oldest are the youngest, and go behind the others. */
@@ -197,26 +182,41 @@ static void widen(struct shard *s)
 	s->places *= 2;
 }
 
-static struct entry *add(struct shard *s, const struct id *id)
+/* Seconds until which id is good by that lifetime. */
+static uint32_t end_of(const struct nonce *id, uint32_t lifetime_s)
+{
+	return lifetime_s < UINT32_MAX - id->seconds ? id->seconds + lifetime_s : UINT32_MAX;
+}
+
+/* Those that nobody can use any more. A thread that began earlier may still take one for good: it is told no. */
+static void forget_over(struct shard *s, uint32_t now_s)
+{
+	while (s->n && s->entries[s->first].good_until < now_s) {
+		if (s->over_up_to < s->entries[s->first].good_until)
+			s->over_up_to = s->entries[s->first].good_until;
+		forget_oldest(s);
+	}
+}
+
+static struct entry *add(struct shard *s, const struct nonce *id, uint32_t lifetime_s, uint32_t now_s)
 {
 	struct entry *e;
-	uint32_t place, now = now_seconds();
+	uint32_t place;
 
-	while (s->n && s->entries[s->first].good_until < now)
-		forget_oldest(s); /* nobody can use it any more */
+	forget_over(s, now_s);
 	if (s->n == s->places && s->places < RING)
 		widen(s);
 	if (s->n == s->places) {
-		if (s->stale_up_to < s->entries[s->first].id.seconds)
-			s->stale_up_to = s->entries[s->first].id.seconds;
+		if (s->stale_up_to < s->entries[s->first].seconds)
+			s->stale_up_to = s->entries[s->first].seconds;
 		forget_oldest(s);
 	}
-	if (id->seconds <= s->stale_up_to)
+	if (id->seconds <= s->stale_up_to || end_of(id, lifetime_s) <= s->over_up_to)
 		return NULL;
 	place = (s->first + s->n++) & (s->places - 1);
 	e = &s->entries[place];
-	*e = (struct entry){.id = *id, .next = s->index[slot_of(id)]};
-	s->index[slot_of(id)] = place + 1;
+	*e = (struct entry){.number = id->number, .seconds = id->seconds, .next = s->index[slot_of(id->number)]};
+	s->index[slot_of(id->number)] = place + 1;
 	return e;
 }
 
@@ -235,22 +235,20 @@ static bool mark(struct entry *e, uint32_t nc)
 	return true;
 }
 
-bool nonce_take(struct rs_str nonce, uint32_t nc, uint32_t lifetime_s)
+bool nonce_take(const struct nonce *id, uint32_t nc, uint32_t lifetime_s, uint32_t now_s)
 {
-	struct shard *s;
+	struct shard *s = &shards[id->number % SHARDS];
 	struct entry *e;
-	struct id id;
 	bool taken;
 
-	if (!nc || !read_id(nonce, &id))
+	if (!nc)
 		return false;
-	s = &shards[id.number % SHARDS];
 	pthread_mutex_lock(&s->lock);
-	e = find(s, &id);
+	e = find(s, id);
 	if (!e)
-		e = add(s, &id);
-	if (e && e->good_until < (uint64_t)id.seconds + lifetime_s)
-		e->good_until = (uint64_t)id.seconds + lifetime_s;
+		e = add(s, id, lifetime_s, now_s);
+	if (e && e->good_until < end_of(id, lifetime_s))
+		e->good_until = end_of(id, lifetime_s);
 	taken = e && mark(e, nc);
 	pthread_mutex_unlock(&s->lock);
 	return taken;

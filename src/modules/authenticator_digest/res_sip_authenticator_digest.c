@@ -4,6 +4,7 @@
  * with a wrong password.
  */
 #include "nonce.h"
+#include "base/clock.h"
 #include "res_sip/digest.h"
 #include "res_sip/res_sip.h"
 
@@ -14,6 +15,20 @@
 #define MAX_QUOTED 256 /* bytes of a name with escapes: they are taken away on the stack */
 
 enum verdict { NONE, WRONG, STALE, RIGHT };
+
+/* What nobody's password is hashed to: no one can know it, or an answer that it makes right would take longer. */
+static char nobodys_ha1[AST_SIP_DIGEST_HEX];
+
+static void draw_nobodys_ha1(void)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (nobodys_ha1[0]) /* loaded again */
+		return;
+	rs_random(nobodys_ha1, sizeof(nobodys_ha1) - 1);
+	for (size_t i = 0; i < sizeof(nobodys_ha1) - 1; i++)
+		nobodys_ha1[i] = hex[nobodys_ha1[i] & 15];
+}
 
 static struct rs_str realm_of(const struct ast_sip_auth *auth, struct sip_rx_data *rx)
 {
@@ -43,6 +58,11 @@ static bool offers(struct ast_sip_algorithms list, enum ast_sip_algorithm algori
 	return false;
 }
 
+static uint32_t seconds(int64_t us)
+{
+	return (uint32_t)(us / 1000000);
+}
+
 /* The nonce count as a number; 0 when it is none. */
 static uint32_t count_of(struct rs_str nc)
 {
@@ -51,10 +71,14 @@ static uint32_t count_of(struct rs_str nc)
 	if (nc.len != 8)
 		return 0;
 	for (size_t i = 0; i < nc.len; i++) {
-		unsigned char c = (unsigned char)nc.p[i];
-		if (!isxdigit(c))
+		unsigned c = (unsigned char)nc.p[i], letter = (c | 32) - 'a';
+
+		if (c - '0' < 10)
+			v = v << 4 | (c - '0');
+		else if (letter < 6)
+			v = v << 4 | (letter + 10);
+		else
 			return 0;
-		v = v << 4 | (uint32_t)(isdigit(c) ? c - '0' : tolower(c) - 'a' + 10);
 	}
 	return v;
 }
@@ -84,16 +108,27 @@ static bool quoted_equal(struct rs_str quoted, struct rs_str plain)
 static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, struct rs_str realm, uint32_t lifetime_s,
 			   struct sip_rx_data *rx)
 {
+	size_t len = ast_sip_digest_len(d->algorithm);
 	char expected[AST_SIP_DIGEST_HEX];
+	struct nonce nonce;
+	uint32_t now_s;
 
-	if (ast_sip_digest_response(d, rs_str_n(ha1, ast_sip_digest_len(d->algorithm)), sip_rx_msg(rx)->method_text,
-				    expected) ||
-	    !ast_sip_digest_equal(d->response, rs_str_c(expected)))
+	if (ast_sip_digest_response(d, rs_str_n(ha1, len), sip_rx_msg(rx)->method_text, expected) ||
+	    !ast_sip_digest_equal(d->response, rs_str_n(expected, len)))
 		return WRONG;
-	if (!nonce_valid(d->nonce, realm, sip_rx_source(rx), lifetime_s) ||
-	    !nonce_take(d->nonce, d->qop.p ? count_of(d->nc) : 1, lifetime_s))
+	now_s = seconds(rs_now_us());
+	if (!nonce_read(d->nonce, &nonce) || !nonce_valid(&nonce, realm, sip_rx_source(rx), lifetime_s, now_s) ||
+	    !nonce_take(&nonce, d->qop.p ? count_of(d->nc) : 1, lifetime_s, now_s))
 		return STALE;
 	return RIGHT;
+}
+
+/* What a sender that nobody knows, or that cannot be right, gets: always wrong, after the work of a wrong password. */
+static enum verdict check_nobody(const struct ast_sip_digest *d, struct rs_str realm, struct sip_rx_data *rx)
+{
+	if (d->algorithm_known)
+		(void)verify(d, nobodys_ha1, realm, 0, rx);
+	return WRONG;
 }
 
 static enum verdict check_one(const struct ast_sip_auth *auth, const struct ast_sip_digest *d, struct sip_rx_data *rx)
@@ -104,41 +139,28 @@ static enum verdict check_one(const struct ast_sip_auth *auth, const struct ast_
 	if (!quoted_equal(d->realm, realm))
 		return NONE;
 	if (!well_formed(d) || !quoted_equal(d->username, ast_sip_auth_username(auth)) ||
-	    !offers(ast_sip_auth_algorithms_uas(auth), d->algorithm)) {
-		/* The same work as for a wrong password. */
-		if (d->algorithm_known &&
-		    !ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
-			verify(&(struct ast_sip_digest){.algorithm = d->algorithm, .nonce = d->nonce, .uri = d->uri},
-			       ha1, realm, 0, rx);
-		return WRONG;
-	}
-	if (ast_sip_digest_ha1(auth, d->algorithm, ast_sip_auth_username(auth), realm, ha1))
-		return WRONG;
+	    !offers(ast_sip_auth_algorithms_uas(auth), d->algorithm) ||
+	    ast_sip_digest_own_ha1(auth, d->algorithm, realm, ha1))
+		return check_nobody(d, realm, rx);
 	return verify(d, ha1, realm, ast_sip_auth_nonce_lifetime(auth), rx);
 }
 
-/* What a sender that nobody knows gets: always wrong, after the work of a wrong password. */
-static enum verdict check_nobody(const struct ast_sip_digest *d, struct sip_rx_data *rx)
+static enum verdict check_stranger(const struct ast_sip_digest *d, struct sip_rx_data *rx)
 {
-	const struct ast_sip_global *global = ast_sip_snapshot_global(ast_sip_rx_snapshot(rx));
-	char ha1[AST_SIP_DIGEST_HEX];
+	struct rs_str realm = ast_sip_snapshot_global(ast_sip_rx_snapshot(rx))->default_realm;
 
-	if (!quoted_equal(d->realm, global->default_realm))
-		return NONE;
-	if (d->algorithm_known &&
-	    !ast_sip_digest_join(d->algorithm, (struct rs_str[]){d->username, d->realm, RS_STR("nobody's")}, 3, ha1))
-		(void)verify(d, ha1, global->default_realm, 0, rx);
-	return WRONG;
+	return quoted_equal(d->realm, realm) ? check_nobody(d, realm, rx) : NONE;
 }
 
 static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const struct ast_sip_digest *d,
 				   struct sip_rx_data *rx, bool *misconfigured)
 {
 	struct ast_sip_strings auths = ast_sip_endpoint_auths(endpoint);
+	struct ast_sip_snapshot *snapshot = ast_sip_rx_snapshot(rx);
 	enum verdict best = NONE;
 
 	for (uint32_t i = 0; i < auths.n && best != RIGHT; i++) {
-		struct ast_sip_auth *auth = ast_sip_auth_find(ast_sip_rx_snapshot(rx), auths.v[i]);
+		const struct ast_sip_auth *auth = ast_sip_snapshot_auth(snapshot, auths.v[i]);
 		enum verdict v;
 
 		if (!auth) {
@@ -150,7 +172,6 @@ static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const stru
 			ast_sip_rx_set_auth_username(rx, ast_sip_auth_username(auth));
 		if (v > best)
 			best = v;
-		ast_sip_auth_unref(auth);
 	}
 	return best;
 }
@@ -198,7 +219,7 @@ static int authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx
 		if (ast_sip_digest_read(auth, &d) || seen_before(realms, n_realms, d.realm))
 			continue;
 		realms[n_realms++] = d.realm;
-		v = ast_sip_endpoint_is_artificial(endpoint) ? check_nobody(&d, rx)
+		v = ast_sip_endpoint_is_artificial(endpoint) ? check_stranger(&d, rx)
 							     : check_endpoint(endpoint, &d, rx, &misconfigured);
 		if (v > best)
 			best = v;
@@ -211,7 +232,7 @@ static int authenticate_request(struct ast_sip_endpoint *endpoint, struct sip_rx
 
 /* Adds a challenge unless that realm and algorithm are there already. */
 static void add_challenge(struct ast_sip_digest_challenge_data *v, size_t room, size_t *n, struct rs_str realm,
-			  enum ast_sip_algorithm algorithm, struct sip_rx_data *rx)
+			  unsigned algorithm, struct sip_rx_data *rx)
 {
 	static const struct sip_addr nowhere;
 	struct ast_sip_digest_challenge_data *c = &v[*n];
@@ -222,9 +243,11 @@ static void add_challenge(struct ast_sip_digest_challenge_data *v, size_t room, 
 	}
 	if (*n == room)
 		return;
-	*c = (struct ast_sip_digest_challenge_data){.size = sizeof(*c), .realm = realm, .algorithm = algorithm};
-	if (!nonce_make(realm, rx ? sip_rx_source(rx) : &nowhere, c->buf))
-		c->nonce = rs_str_c(c->buf);
+	c->realm = realm;
+	c->algorithm = (enum ast_sip_algorithm)algorithm;
+	if (!nonce_make(realm, rx ? sip_rx_source(rx) : &nowhere, seconds(rx ? sip_rx_time_us(rx) : rs_now_us()),
+			c->buf))
+		c->nonce = rs_str_n(c->buf, NONCE_TEXT - 1);
 	(*n)++;
 }
 
@@ -240,10 +263,10 @@ static int get_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data
 	if (ast_sip_endpoint_is_artificial(endpoint)) {
 		for (uint8_t a = 0; a < global->default_auth_algorithms_uas.n; a++)
 			add_challenge(challenges, room, n, global->default_realm,
-				      (enum ast_sip_algorithm)global->default_auth_algorithms_uas.v[a], rx);
+				      global->default_auth_algorithms_uas.v[a], rx);
 	}
 	for (uint32_t i = 0; i < auths.n; i++) {
-		struct ast_sip_auth *auth = ast_sip_auth_find(snapshot, auths.v[i]);
+		const struct ast_sip_auth *auth = ast_sip_snapshot_auth(snapshot, auths.v[i]);
 		struct ast_sip_algorithms list;
 		struct rs_str realm;
 
@@ -252,9 +275,7 @@ static int get_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data
 		list = ast_sip_auth_algorithms_uas(auth);
 		realm = ast_sip_auth_realm(auth);
 		for (uint8_t a = 0; a < list.n; a++)
-			add_challenge(challenges, room, n, realm.len ? realm : global->default_realm,
-				      (enum ast_sip_algorithm)list.v[a], rx);
-		ast_sip_auth_unref(auth); /* the snapshot, which the request pins, keeps it and its realm */
+			add_challenge(challenges, room, n, realm.len ? realm : global->default_realm, list.v[a], rx);
 	}
 	ast_sip_snapshot_unref(snapshot);
 	return *n ? 0 : -1;
@@ -262,7 +283,7 @@ static int get_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data
 
 static int make_nonce(struct sip_rx_data *rx, struct rs_str realm, char *buf, size_t size)
 {
-	return size < NONCE_TEXT ? -1 : nonce_make(realm, sip_rx_source(rx), buf);
+	return size < NONCE_TEXT ? -1 : nonce_make(realm, sip_rx_source(rx), seconds(sip_rx_time_us(rx)), buf);
 }
 
 static struct ast_sip_authenticator authenticator = {
@@ -276,6 +297,7 @@ static struct ast_sip_authenticator authenticator = {
 
 static int load(void)
 {
+	draw_nobodys_ha1();
 	if (nonce_start())
 		return AST_SIP_MODULE_DECLINE;
 	if (ast_sip_register_authenticator(&authenticator)) {

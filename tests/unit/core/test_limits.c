@@ -23,14 +23,14 @@ static void failures(const char *peer, unsigned n)
 	struct sip_addr a = address(peer);
 
 	while (n--)
-		ast_sip_budget_failed(&a);
+		ast_sip_budget_failed(&a, rs_now_us());
 }
 
 static void verified(const char *peer)
 {
 	struct sip_addr a = address(peer);
 
-	ast_sip_budget_verified(&a);
+	ast_sip_budget_verified(&a, rs_now_us());
 }
 
 static void an_answer_is_at_most_three_times_its_question(void **state)

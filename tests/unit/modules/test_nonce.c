@@ -34,15 +34,34 @@ static int teardown(void **state)
 	return 0;
 }
 
+static uint32_t now(void)
+{
+	return (uint32_t)(rs_now_us() / 1000000);
+}
+
+static bool is_valid(struct rs_str text, struct rs_str in, const struct sip_addr *source, uint32_t lifetime)
+{
+	struct nonce n;
+
+	return nonce_read(text, &n) && nonce_valid(&n, in, source, lifetime, now());
+}
+
+static bool take(struct rs_str text, uint32_t nc, uint32_t lifetime)
+{
+	struct nonce n;
+
+	return nonce_read(text, &n) && nonce_take(&n, nc, lifetime, now());
+}
+
 static struct rs_str make(char text[NONCE_TEXT])
 {
-	assert_int_equal(nonce_make(realm, &phone, text), 0);
+	assert_int_equal(nonce_make(realm, &phone, now(), text), 0);
 	return rs_str_n(text, NONCE_TEXT - 1);
 }
 
 static bool valid(struct rs_str nonce)
 {
-	return nonce_valid(nonce, realm, &phone, LIFETIME);
+	return is_valid(nonce, realm, &phone, LIFETIME);
 }
 
 static unsigned digit(char c)
@@ -72,9 +91,9 @@ static void a_nonce_belongs_to_its_realm_and_address(void **state)
 	phone.port = 1;
 	assert_true(valid(n)); /* a phone behind NAT changes its port */
 	assert_int_equal(sip_addr_parse(RS_STR("10.0.0.8:5060"), &other), 0);
-	assert_false(nonce_valid(n, realm, &other, LIFETIME));
-	assert_false(nonce_valid(n, RS_STR("Asterisk"), &phone, LIFETIME));
-	assert_false(nonce_valid(n, RS_STR(""), &phone, LIFETIME));
+	assert_false(is_valid(n, realm, &other, LIFETIME));
+	assert_false(is_valid(n, RS_STR("Asterisk"), &phone, LIFETIME));
+	assert_false(is_valid(n, RS_STR(""), &phone, LIFETIME));
 }
 
 static void any_other_text_is_no_nonce(void **state)
@@ -97,7 +116,7 @@ static void any_other_text_is_no_nonce(void **state)
 	text[n.len] = '0';
 	assert_false(valid(rs_str_n(text, n.len + 1)));
 	assert_false(valid(RS_STR_NULL));
-	assert_false(nonce_take(rs_str_n(text, n.len + 1), 1, LIFETIME));
+	assert_false(take(rs_str_n(text, n.len + 1), 1, LIFETIME));
 	assert_true(valid(n));
 }
 
@@ -109,11 +128,11 @@ static void it_serves_until_its_lifetime_is_over(void **state)
 	(void)state;
 	sim_run_for(LIFETIME * SIM_SECOND);
 	assert_true(valid(n));
-	assert_true(nonce_valid(n, realm, &phone, UINT32_MAX));
+	assert_true(is_valid(n, realm, &phone, UINT32_MAX));
 	sim_run_for(SIM_SECOND);
 	assert_false(valid(n));
-	assert_true(nonce_valid(n, realm, &phone, LIFETIME + 1));
-	assert_true(nonce_valid(n, realm, &phone, UINT32_MAX));
+	assert_true(is_valid(n, realm, &phone, LIFETIME + 1));
+	assert_true(is_valid(n, realm, &phone, UINT32_MAX));
 }
 
 static void one_from_the_future_is_none(void **state)
@@ -135,12 +154,12 @@ static void a_count_is_taken_once(void **state)
 	struct rs_str n = make(a), other = make(b);
 
 	(void)state;
-	assert_false(nonce_take(n, 0, LIFETIME));
-	assert_true(nonce_take(n, 1, LIFETIME));
-	assert_false(nonce_take(n, 1, LIFETIME));
-	assert_true(nonce_take(n, 2, LIFETIME));
-	assert_false(nonce_take(n, 1, LIFETIME));
-	assert_true(nonce_take(other, 1, LIFETIME));
+	assert_false(take(n, 0, LIFETIME));
+	assert_true(take(n, 1, LIFETIME));
+	assert_false(take(n, 1, LIFETIME));
+	assert_true(take(n, 2, LIFETIME));
+	assert_false(take(n, 1, LIFETIME));
+	assert_true(take(other, 1, LIFETIME));
 }
 
 static void counts_may_come_late_inside_the_window_only(void **state)
@@ -149,24 +168,24 @@ static void counts_may_come_late_inside_the_window_only(void **state)
 	struct rs_str n = make(text);
 
 	(void)state;
-	assert_true(nonce_take(n, 100, LIFETIME));
-	assert_false(nonce_take(n, 100 - WINDOW, LIFETIME));
-	assert_true(nonce_take(n, 100 - WINDOW + 1, LIFETIME));
-	assert_false(nonce_take(n, 100 - WINDOW + 1, LIFETIME));
+	assert_true(take(n, 100, LIFETIME));
+	assert_false(take(n, 100 - WINDOW, LIFETIME));
+	assert_true(take(n, 100 - WINDOW + 1, LIFETIME));
+	assert_false(take(n, 100 - WINDOW + 1, LIFETIME));
 	/* One step on: the last one leaves the window, and what was taken stays taken. */
-	assert_true(nonce_take(n, 101, LIFETIME));
-	assert_false(nonce_take(n, 100 - WINDOW + 1, LIFETIME));
-	assert_false(nonce_take(n, 100, LIFETIME));
-	assert_true(nonce_take(n, 99, LIFETIME));
+	assert_true(take(n, 101, LIFETIME));
+	assert_false(take(n, 100 - WINDOW + 1, LIFETIME));
+	assert_false(take(n, 100, LIFETIME));
+	assert_true(take(n, 99, LIFETIME));
 	/* A jump by the whole window, by one less, and to the end. */
-	assert_true(nonce_take(n, 101 + WINDOW - 1, LIFETIME));
-	assert_false(nonce_take(n, 101, LIFETIME));
-	assert_true(nonce_take(n, 101 + 2 * WINDOW - 1, LIFETIME));
-	assert_true(nonce_take(n, 101 + WINDOW, LIFETIME));
-	assert_true(nonce_take(n, UINT32_MAX, LIFETIME));
-	assert_false(nonce_take(n, UINT32_MAX, LIFETIME));
-	assert_true(nonce_take(n, UINT32_MAX - WINDOW + 1, LIFETIME));
-	assert_false(nonce_take(n, UINT32_MAX - WINDOW, LIFETIME));
+	assert_true(take(n, 101 + WINDOW - 1, LIFETIME));
+	assert_false(take(n, 101, LIFETIME));
+	assert_true(take(n, 101 + 2 * WINDOW - 1, LIFETIME));
+	assert_true(take(n, 101 + WINDOW, LIFETIME));
+	assert_true(take(n, UINT32_MAX, LIFETIME));
+	assert_false(take(n, UINT32_MAX, LIFETIME));
+	assert_true(take(n, UINT32_MAX - WINDOW + 1, LIFETIME));
+	assert_false(take(n, UINT32_MAX - WINDOW, LIFETIME));
 }
 
 static void a_full_table_makes_the_oldest_nonces_stale(void **state)
@@ -176,19 +195,19 @@ static void a_full_table_makes_the_oldest_nonces_stale(void **state)
 	(void)state;
 	make_in_shard(first);
 	make_in_shard(unused);
-	assert_true(nonce_take(rs_str_c(first), 1, LIFETIME));
+	assert_true(take(rs_str_c(first), 1, LIFETIME));
 	sim_run_for(SIM_SECOND);
 	for (unsigned i = 1; i < RING; i++)
-		assert_true(nonce_take(make_in_shard(text), 1, LIFETIME));
-	assert_true(nonce_take(rs_str_c(first), 2, LIFETIME)); /* all of them are still known */
+		assert_true(take(make_in_shard(text), 1, LIFETIME));
+	assert_true(take(rs_str_c(first), 2, LIFETIME)); /* all of them are still known */
 	make_in_shard(late);
-	assert_true(nonce_take(rs_str_c(late), 1, LIFETIME)); /* one more: the first is forgotten */
-	assert_false(nonce_take(rs_str_c(first), 2, LIFETIME));
-	assert_false(nonce_take(rs_str_c(first), 3, LIFETIME));
+	assert_true(take(rs_str_c(late), 1, LIFETIME)); /* one more: the first is forgotten */
+	assert_false(take(rs_str_c(first), 2, LIFETIME));
+	assert_false(take(rs_str_c(first), 3, LIFETIME));
 	/* One that was issued when the forgotten one was could be its replay, too. */
-	assert_false(nonce_take(rs_str_c(unused), 1, LIFETIME));
-	assert_true(nonce_take(rs_str_c(text), 2, LIFETIME));
-	assert_false(nonce_take(rs_str_c(late), 1, LIFETIME));
+	assert_false(take(rs_str_c(unused), 1, LIFETIME));
+	assert_true(take(rs_str_c(text), 2, LIFETIME));
+	assert_false(take(rs_str_c(late), 1, LIFETIME));
 }
 
 static void old_entries_make_room_without_harm(void **state)
@@ -197,11 +216,11 @@ static void old_entries_make_room_without_harm(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < RING; i++)
-		assert_true(nonce_take(make_in_shard(text), 1, LIFETIME));
+		assert_true(take(make_in_shard(text), 1, LIFETIME));
 	make_in_shard(unused);
 	sim_run_for((LIFETIME + 1) * SIM_SECOND);
-	assert_true(nonce_take(make_in_shard(text), 1, LIFETIME));
-	assert_true(nonce_take(rs_str_c(unused), 1, 3600)); /* nothing was forgotten before its time */
+	assert_true(take(make_in_shard(text), 1, LIFETIME));
+	assert_true(take(rs_str_c(unused), 1, 3600)); /* nothing was forgotten before its time */
 }
 
 static void a_ring_that_widens_while_it_wraps_forgets_nothing(void **state)
@@ -210,13 +229,13 @@ static void a_ring_that_widens_while_it_wraps_forgets_nothing(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 40; i++)
-		assert_true(nonce_take(make_in_shard(text[0]), 1, LIFETIME));
+		assert_true(take(make_in_shard(text[0]), 1, LIFETIME));
 	sim_run_for((LIFETIME + 1) * SIM_SECOND);
 	for (unsigned i = 0; i < 200; i++) /* the oldest lies in the middle of the ring when it gets full */
-		assert_true(nonce_take(make_in_shard(text[i]), 1, LIFETIME));
+		assert_true(take(make_in_shard(text[i]), 1, LIFETIME));
 	for (unsigned i = 0; i < 200; i++) {
-		assert_false(nonce_take(rs_str_c(text[i]), 1, LIFETIME));
-		assert_true(nonce_take(rs_str_c(text[i]), 2, LIFETIME));
+		assert_false(take(rs_str_c(text[i]), 1, LIFETIME));
+		assert_true(take(rs_str_c(text[i]), 2, LIFETIME));
 	}
 }
 
@@ -226,15 +245,33 @@ static void a_short_lifetime_forgets_no_nonce_of_a_longer_one(void **state)
 	struct rs_str n = make_in_shard(text);
 
 	(void)state;
-	assert_true(nonce_take(n, 1, 3600));
+	assert_true(take(n, 1, 3600));
 	sim_run_for(100 * SIM_SECOND);
-	assert_true(nonce_take(make_in_shard(other), 1, LIFETIME));
-	assert_true(nonce_valid(n, realm, &phone, 3600));
-	assert_false(nonce_take(n, 1, 3600));
-	assert_true(nonce_take(n, 2, UINT32_MAX));
+	assert_true(take(make_in_shard(other), 1, LIFETIME));
+	assert_true(is_valid(n, realm, &phone, 3600));
+	assert_false(take(n, 1, 3600));
+	assert_true(take(n, 2, UINT32_MAX));
 	sim_run_for(3600 * SIM_SECOND);
-	assert_true(nonce_take(make_in_shard(other), 1, LIFETIME));
-	assert_false(nonce_take(n, 2, UINT32_MAX));
+	assert_true(take(make_in_shard(other), 1, LIFETIME));
+	assert_false(take(n, 2, UINT32_MAX));
+}
+
+static void a_thread_that_fell_asleep_replays_nothing(void **state)
+{
+	char text[NONCE_TEXT], other[NONCE_TEXT];
+	struct rs_str t = make_in_shard(text);
+	uint32_t then = now() + LIFETIME;
+	struct nonce n;
+
+	(void)state;
+	assert_true(nonce_read(t, &n));
+	assert_true(nonce_take(&n, 1, LIFETIME, now()));
+	sim_run_for((LIFETIME + 1) * SIM_SECOND);
+	/* Another one lets the entry go, which is over. */
+	assert_true(take(make_in_shard(other), 1, LIFETIME));
+	assert_true(nonce_valid(&n, realm, &phone, LIFETIME, then));
+	assert_false(nonce_take(&n, 1, LIFETIME, then));
+	assert_false(nonce_take(&n, 2, LIFETIME, then));
 }
 
 static void starting_again_forgets_nothing(void **state)
@@ -243,10 +280,10 @@ static void starting_again_forgets_nothing(void **state)
 	struct rs_str n = make(text);
 
 	(void)state;
-	assert_true(nonce_take(n, 1, LIFETIME));
+	assert_true(take(n, 1, LIFETIME));
 	assert_int_equal(nonce_start(), 0);
 	assert_true(valid(n));
-	assert_false(nonce_take(n, 1, LIFETIME));
+	assert_false(take(n, 1, LIFETIME));
 }
 
 static void a_realm_of_any_length_is_covered(void **state)
@@ -256,11 +293,11 @@ static void a_realm_of_any_length_is_covered(void **state)
 	(void)state;
 	memset(name, 'r', sizeof(name));
 	for (size_t len = 254; len <= 258; len++) {
-		assert_int_equal(nonce_make(rs_str_n(name, len), &phone, text), 0);
-		assert_true(nonce_valid(rs_str_c(text), rs_str_n(name, len), &phone, LIFETIME));
+		assert_int_equal(nonce_make(rs_str_n(name, len), &phone, now(), text), 0);
+		assert_true(is_valid(rs_str_c(text), rs_str_n(name, len), &phone, LIFETIME));
 	}
-	assert_int_equal(nonce_make(rs_str_n(name, 256), &phone, text), 0);
-	assert_false(nonce_valid(rs_str_c(text), rs_str_n(name, 255), &phone, LIFETIME));
+	assert_int_equal(nonce_make(rs_str_n(name, 256), &phone, now(), text), 0);
+	assert_false(is_valid(rs_str_c(text), rs_str_n(name, 255), &phone, LIFETIME));
 }
 
 /* ---- several threads ---- */
@@ -276,7 +313,7 @@ static void *take_all(void *arg)
 	(void)arg;
 	for (uint32_t nc = 1; nc <= COUNTS; nc++) {
 		for (unsigned i = 0; i < 8; i++)
-			taken += nonce_take(rs_str_n(shared[i], NONCE_TEXT - 1), nc, LIFETIME);
+			taken += take(rs_str_n(shared[i], NONCE_TEXT - 1), nc, LIFETIME);
 	}
 	return NULL;
 }
@@ -296,7 +333,7 @@ static void each_count_is_given_to_one_thread(void **state)
 	assert_true(taken <= 8 * COUNTS); /* a thread that fell behind the window lost some */
 	assert_true(taken >= COUNTS);
 	for (unsigned i = 0; i < 8; i++)
-		assert_false(nonce_take(rs_str_n(shared[i], NONCE_TEXT - 1), COUNTS, LIFETIME));
+		assert_false(take(rs_str_n(shared[i], NONCE_TEXT - 1), COUNTS, LIFETIME));
 }
 
 int main(void)
@@ -313,6 +350,7 @@ int main(void)
 		T(old_entries_make_room_without_harm),
 		T(a_ring_that_widens_while_it_wraps_forgets_nothing),
 		T(a_short_lifetime_forgets_no_nonce_of_a_longer_one),
+		T(a_thread_that_fell_asleep_replays_nothing),
 		T(starting_again_forgets_nothing),
 		T(a_realm_of_any_length_is_covered),
 		T(each_count_is_given_to_one_thread),

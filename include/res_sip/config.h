@@ -129,6 +129,9 @@ RS_API struct rs_str ast_sip_endpoint_id(const struct ast_sip_endpoint *e);
 RS_API const struct ast_sip_endpoint_settings *ast_sip_endpoint_settings(const struct ast_sip_endpoint *e);
 RS_API struct ast_sip_strings ast_sip_endpoint_aors(const struct ast_sip_endpoint *e);  /* ids */
 RS_API struct ast_sip_strings ast_sip_endpoint_auths(const struct ast_sip_endpoint *e); /* ids */
+/* The objects of these, by the place in the list; lent: as long as e. NULL: past its end. */
+RS_API struct ast_sip_aor *ast_sip_endpoint_aor(const struct ast_sip_endpoint *e, uint32_t i);
+RS_API const struct ast_sip_auth *ast_sip_endpoint_auth(const struct ast_sip_endpoint *e, uint32_t i);
 
 /*
  * The artificial endpoint: what an unidentified sender is treated as, so that it sees what everybody sees

@@ -118,6 +118,7 @@ int ast_sip_identify_request(struct sip_rx_data *rx)
 		return -1;
 	e = ast_sip_identify_endpoint(rx);
 	if (e) {
+		ast_sip_endpoint_prefetch(e);
 		ast_sip_unidentified_forget(sip_rx_source(rx));
 		if (!allowed(rx, e)) {
 			ast_sip_endpoint_unref(e);

@@ -1,4 +1,5 @@
 /* What services read of objects. */
+#include "core/config/load.h"
 #include "core/config/object.h"
 
 static struct conf_object *endpoint_object(const struct ast_sip_endpoint *e)
@@ -35,6 +36,26 @@ struct ast_sip_strings ast_sip_endpoint_aors(const struct ast_sip_endpoint *e)
 struct ast_sip_strings ast_sip_endpoint_auths(const struct ast_sip_endpoint *e)
 {
 	return e->auths;
+}
+
+const struct ast_sip_auth *ast_sip_endpoint_auth(const struct ast_sip_endpoint *e, uint32_t i)
+{
+	return i < e->auths.n ? (const struct ast_sip_auth *)e->parts[i] : NULL;
+}
+
+struct ast_sip_aor *ast_sip_endpoint_aor(const struct ast_sip_endpoint *e, uint32_t i)
+{
+	return i < e->aors.n ? (struct ast_sip_aor *)e->parts[e->auths.n + i] : NULL;
+}
+
+#define LINE 64 /* bytes of a line of the cache */
+
+void ast_sip_endpoint_prefetch(const struct ast_sip_endpoint *e)
+{
+	for (uint32_t i = 0; i < e->auths.n + e->aors.n && i < 2; i++) {
+		__builtin_prefetch(e->parts[i]);
+		__builtin_prefetch((const char *)e->parts[i] + LINE);
+	}
 }
 
 bool ast_sip_endpoint_is_artificial(const struct ast_sip_endpoint *e)

@@ -206,13 +206,31 @@ static int endpoint_check(struct conf_load *l, const struct conf_endpoint_draft 
 	return rc;
 }
 
+/* The objects that list names, without references; they are built before. NULL: it has errors, as told already. */
+static void parts_find(const struct conf_load *l, enum conf_type_id type, struct ast_sip_strings list,
+		       struct conf_object **out)
+{
+	for (uint32_t i = 0; i < list.n; i++) {
+		const struct conf_entry *e = conf_builder_find(&l->table[type], list.v[i]);
+
+		out[i] = e ? e->object : NULL;
+	}
+}
+
 static struct ast_sip_endpoint *endpoint_make(struct conf_load *l, struct rs_str id, struct conf_endpoint_draft *d)
 {
 	struct ast_sip_endpoint *e = NULL;
 	struct conf_settings *settings;
 	struct conf_extras_block *extras;
+	struct conf_object **parts = conf_pool_alloc(&l->tmp, (d->auth.n + d->aors.n + 1) * sizeof(*parts));
 	struct ast_sip_acl *acl;
 
+	if (!parts) {
+		conf_fail(l, "out of memory");
+		return NULL;
+	}
+	parts_find(l, CONF_AUTH, d->auth, parts);
+	parts_find(l, CONF_AOR, d->aors, parts + d->auth.n);
 	if (conf_acl_get(l, RS_STR_NULL, &d->acl, &acl) != 0)
 		return NULL;
 	d->s.acl = acl;
@@ -220,7 +238,7 @@ static struct ast_sip_endpoint *endpoint_make(struct conf_load *l, struct rs_str
 	conf_object_unref((struct conf_object *)acl, CONF_MAGIC_ACL);
 	extras = conf_extras_get(l);
 	if (settings)
-		e = conf_endpoint_new(id, d, settings, extras);
+		e = conf_endpoint_new(id, d, settings, extras, parts);
 	if (!e) {
 		conf_fail(l, "out of memory");
 		conf_object_unref((struct conf_object *)settings, CONF_MAGIC_SETTINGS);

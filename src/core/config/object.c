@@ -37,6 +37,8 @@ static void endpoint_release(struct ast_sip_endpoint *e)
 {
 	conf_object_unref(&e->settings->o, CONF_MAGIC_SETTINGS);
 	conf_object_unref((struct conf_object *)e->extras, CONF_MAGIC_EXTRAS);
+	for (uint32_t i = 0; i < e->auths.n + e->aors.n; i++)
+		conf_object_unref(e->parts[i], i < e->auths.n ? CONF_MAGIC_AUTH : CONF_MAGIC_AOR);
 }
 
 static void aor_release(struct ast_sip_aor *a)
@@ -199,9 +201,11 @@ static size_t strings_text(struct ast_sip_strings l, struct rs_str id)
 }
 
 struct ast_sip_endpoint *conf_endpoint_new(struct rs_str id, const struct conf_endpoint_draft *d,
-					   struct conf_settings *settings, struct conf_extras_block *extras)
+					   struct conf_settings *settings, struct conf_extras_block *extras,
+					   struct conf_object *const *parts)
 {
-	size_t lists = (d->aors.n + d->auth.n) * sizeof(struct rs_str);
+	uint32_t n = d->aors.n + d->auth.n;
+	size_t lists = n * (sizeof(*parts) + sizeof(struct rs_str));
 	struct ast_sip_endpoint *e;
 	struct rs_str *v;
 	char *text;
@@ -210,7 +214,9 @@ struct ast_sip_endpoint *conf_endpoint_new(struct rs_str id, const struct conf_e
 		       CONF_MAGIC_ENDPOINT, &text);
 	if (!e)
 		return NULL;
-	v = (struct rs_str *)(void *)(e + 1);
+	for (uint32_t i = 0; i < n; i++)
+		e->parts[i] = conf_object_ref(parts[i], i < d->auth.n ? CONF_MAGIC_AUTH : CONF_MAGIC_AOR);
+	v = (struct rs_str *)(void *)&e->parts[n];
 	e->settings = settings;
 	e->extras = extras;
 	e->aors = strings_share(v, &text, d->aors, e->o.id);
@@ -299,8 +305,13 @@ const uint8_t *ast_sip_auth_kept_ha1(const struct ast_sip_auth *a, enum ast_sip_
 
 bool conf_endpoint_equal(const struct ast_sip_endpoint *a, const struct ast_sip_endpoint *b)
 {
-	return a->settings == b->settings && a->extras == b->extras && conf_strings_equal(a->aors, b->aors) &&
-	       conf_strings_equal(a->auths, b->auths);
+	if (a->settings != b->settings || a->extras != b->extras || !conf_strings_equal(a->aors, b->aors) ||
+	    !conf_strings_equal(a->auths, b->auths))
+		return false;
+	for (uint32_t i = 0; i < a->auths.n + a->aors.n; i++)
+		if (a->parts[i] != b->parts[i])
+			return false;
+	return true;
 }
 
 bool conf_aor_equal(const struct ast_sip_aor *a, const struct ast_sip_aor *b)

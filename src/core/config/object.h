@@ -48,6 +48,8 @@ struct ast_sip_endpoint {
 	struct conf_extras_block *extras; /* NULL: none */
 	struct ast_sip_strings aors, auths;
 	bool artificial;
+	/* The auths, then the AORs: of the snapshots that it is in, referenced. */
+	struct conf_object *parts[];
 };
 
 struct ast_sip_aor {
@@ -94,11 +96,13 @@ void *conf_object_ref(struct conf_object *o, enum conf_magic magic);
 /* Frees the object, and lets go of what it refers to, with the last reference. NULL is allowed. */
 void conf_object_unref(struct conf_object *o, enum conf_magic magic);
 
-/* New objects from drafts: one reference, NULL without memory. They take over the references handed in. */
+/* New objects from drafts: one reference, NULL without memory. They take over the references handed in, but take their
+ * own of parts. */
 struct conf_settings *conf_settings_new(const struct conf_type *t, const void *settings, uint64_t hash);
 struct conf_extras_block *conf_extras_new(struct conf_extras list, uint64_t hash);
 struct ast_sip_endpoint *conf_endpoint_new(struct rs_str id, const struct conf_endpoint_draft *d,
-					   struct conf_settings *settings, struct conf_extras_block *extras);
+					   struct conf_settings *settings, struct conf_extras_block *extras,
+					   struct conf_object *const *parts);
 struct ast_sip_aor *conf_aor_new(struct rs_str id, struct conf_settings *settings, struct conf_extras_block *extras);
 struct ast_sip_auth *conf_auth_new(struct rs_str id, const struct conf_auth_draft *d, const struct ast_sip_global *g,
 				   struct conf_extras_block *extras);

@@ -155,12 +155,11 @@ static enum verdict check_stranger(const struct ast_sip_digest *d, struct sip_rx
 static enum verdict check_endpoint(struct ast_sip_endpoint *endpoint, const struct ast_sip_digest *d,
 				   struct sip_rx_data *rx, bool *misconfigured)
 {
-	struct ast_sip_strings auths = ast_sip_endpoint_auths(endpoint);
-	struct ast_sip_snapshot *snapshot = ast_sip_rx_snapshot(rx);
+	uint32_t n = ast_sip_endpoint_auths(endpoint).n;
 	enum verdict best = NONE;
 
-	for (uint32_t i = 0; i < auths.n && best != RIGHT; i++) {
-		const struct ast_sip_auth *auth = ast_sip_snapshot_auth(snapshot, auths.v[i]);
+	for (uint32_t i = 0; i < n && best != RIGHT; i++) {
+		const struct ast_sip_auth *auth = ast_sip_endpoint_auth(endpoint, i);
 		enum verdict v;
 
 		if (!auth) {
@@ -256,7 +255,7 @@ static int get_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data
 {
 	struct ast_sip_snapshot *snapshot = rx ? ast_sip_snapshot_ref(ast_sip_rx_snapshot(rx)) : ast_sip_snapshot_get();
 	const struct ast_sip_global *global = ast_sip_snapshot_global(snapshot);
-	struct ast_sip_strings auths = ast_sip_endpoint_auths(endpoint);
+	uint32_t auths = ast_sip_endpoint_auths(endpoint).n;
 	size_t room = *n;
 
 	*n = 0;
@@ -265,8 +264,8 @@ static int get_credentials(struct ast_sip_endpoint *endpoint, struct sip_rx_data
 			add_challenge(challenges, room, n, global->default_realm,
 				      global->default_auth_algorithms_uas.v[a], rx);
 	}
-	for (uint32_t i = 0; i < auths.n; i++) {
-		const struct ast_sip_auth *auth = ast_sip_snapshot_auth(snapshot, auths.v[i]);
+	for (uint32_t i = 0; i < auths; i++) {
+		const struct ast_sip_auth *auth = ast_sip_endpoint_auth(endpoint, i);
 		struct ast_sip_algorithms list;
 		struct rs_str realm;
 

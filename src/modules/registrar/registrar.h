@@ -28,7 +28,7 @@ struct registrar_contact {
 struct registration {
 	struct sip_rx_data *rx;  /* referenced */
 	struct sip_tsx *tsx;     /* referenced */
-	struct ast_sip_aor *aor; /* of the snapshot that rx holds */
+	struct ast_sip_aor *aor; /* of the endpoint that rx holds */
 	struct registrar_contact *contacts;
 	size_t n;
 	bool star;

@@ -39,21 +39,23 @@ static bool is_name(struct rs_str id, struct rs_str user, struct rs_str domain)
 /* The AOR of that name when the endpoint lists it. */
 static struct ast_sip_aor *find_name(struct sip_rx_data *rx, struct rs_str user, struct rs_str domain)
 {
-	struct ast_sip_strings aors = ast_sip_endpoint_aors(ast_sip_rx_endpoint(rx));
+	struct ast_sip_endpoint *endpoint = ast_sip_rx_endpoint(rx);
+	struct ast_sip_aor *aor = NULL;
 
-	for (uint32_t i = 0; i < aors.n && user.len + 1 + domain.len < MAX_NAME; i++) {
-		if (is_name(aors.v[i], user, domain))
-			return ast_sip_snapshot_aor(ast_sip_rx_snapshot(rx), aors.v[i]);
+	for (uint32_t i = 0; user.len + 1 + domain.len < MAX_NAME && (aor = ast_sip_endpoint_aor(endpoint, i)); i++) {
+		if (is_name(ast_sip_aor_id(aor), user, domain))
+			return aor;
 	}
 	return NULL;
 }
 
 static bool lists_domain(struct sip_rx_data *rx)
 {
-	struct ast_sip_strings aors = ast_sip_endpoint_aors(ast_sip_rx_endpoint(rx));
+	struct ast_sip_endpoint *endpoint = ast_sip_rx_endpoint(rx);
+	const struct ast_sip_aor *aor;
 
-	for (uint32_t i = 0; i < aors.n; i++) {
-		if (rs_str_chr(aors.v[i], '@'))
+	for (uint32_t i = 0; (aor = ast_sip_endpoint_aor(endpoint, i)); i++) {
+		if (rs_str_chr(ast_sip_aor_id(aor), '@'))
 			return true;
 	}
 	return false;

@@ -150,6 +150,11 @@ static void a_changed_password_makes_a_new_auth_only(void **state)
 	assert_ptr_equal(ast_sip_snapshot_auths(a).v[0], ast_sip_snapshot_auths(b).v[0]);
 	assert_ptr_not_equal(ast_sip_snapshot_auths(a).v[1], ast_sip_snapshot_auths(b).v[1]);
 	assert_string_equal(ast_sip_auth_password(ast_sip_snapshot_auths(b).v[1]).p, "other");
+	/* Who is asked for it is renewed with it. */
+	assert_ptr_equal(ast_sip_snapshot_endpoints(a).v[0], ast_sip_snapshot_endpoints(b).v[0]);
+	assert_ptr_not_equal(ast_sip_snapshot_endpoints(a).v[1], ast_sip_snapshot_endpoints(b).v[1]);
+	assert_ptr_equal(ast_sip_endpoint_auth(ast_sip_snapshot_endpoints(a).v[1], 0), ast_sip_snapshot_auths(a).v[1]);
+	assert_ptr_equal(ast_sip_endpoint_auth(ast_sip_snapshot_endpoints(b).v[1], 0), ast_sip_snapshot_auths(b).v[1]);
 	ast_sip_snapshot_unref(a);
 	ast_sip_snapshot_unref(b);
 }
@@ -189,6 +194,24 @@ static void a_lent_object_is_the_one_that_is_found(void **state)
 	ast_sip_endpoint_unref(e);
 	ast_sip_aor_unref(a);
 	ast_sip_auth_unref(u);
+}
+
+static void an_endpoint_leads_to_its_auths_and_aors(void **state)
+{
+	struct ast_sip_snapshot *s = conf_good(*state, PHONES "[e]\ntype=endpoint\nauth=bob,alice\naors=alice,bob\n");
+	struct ast_sip_endpoint *e = ast_sip_endpoint_find(s, RS_STR("e"));
+
+	assert_ptr_equal(ast_sip_endpoint_auth(e, 0), ast_sip_snapshot_auth(s, RS_STR("bob")));
+	assert_ptr_equal(ast_sip_endpoint_auth(e, 1), ast_sip_snapshot_auth(s, RS_STR("alice")));
+	assert_null(ast_sip_endpoint_auth(e, 2));
+	assert_ptr_equal(ast_sip_endpoint_aor(e, 0), ast_sip_snapshot_aor(s, RS_STR("alice")));
+	assert_ptr_equal(ast_sip_endpoint_aor(e, 1), ast_sip_snapshot_aor(s, RS_STR("bob")));
+	assert_null(ast_sip_endpoint_aor(e, 2));
+	/* It keeps them when the snapshot goes. */
+	ast_sip_snapshot_unref(s);
+	assert_string_equal(ast_sip_auth_id(ast_sip_endpoint_auth(e, 1)).p, "alice");
+	assert_string_equal(ast_sip_aor_id(ast_sip_endpoint_aor(e, 1)).p, "bob");
+	ast_sip_endpoint_unref(e);
 }
 
 static void ids_of_any_length_are_found(void **state)
@@ -374,6 +397,7 @@ int main(void)
 		conf_test(a_changed_password_makes_a_new_auth_only),
 		conf_test(a_changed_global_default_renews_the_auths_that_follow_it),
 		conf_test(a_lent_object_is_the_one_that_is_found),
+		conf_test(an_endpoint_leads_to_its_auths_and_aors),
 		conf_test(ids_of_any_length_are_found),
 		conf_test(it_is_known_whether_any_endpoint_stands_for_a_domain),
 		conf_test(ha1_is_kept_until_what_it_is_made_of_changes),

@@ -25,6 +25,8 @@ struct nonce {
 int nonce_make(struct rs_str realm, const struct sip_addr *source, uint32_t now_s, char out[NONCE_TEXT]);
 /* Whether text looks like one of ours. */
 bool nonce_read(struct rs_str text, struct nonce *out);
+/* It will be asked for and taken soon. */
+void nonce_expect(const struct nonce *nonce);
 /* Whether we made nonce for realm and source, not longer than lifetime_s ago. */
 bool nonce_valid(const struct nonce *nonce, struct rs_str realm, const struct sip_addr *source, uint32_t lifetime_s,
 		 uint32_t now_s);

@@ -111,13 +111,16 @@ static enum verdict verify(const struct ast_sip_digest *d, const char *ha1, stru
 	size_t len = ast_sip_digest_len(d->algorithm);
 	char expected[AST_SIP_DIGEST_HEX];
 	struct nonce nonce;
+	bool is_ours = nonce_read(d->nonce, &nonce);
 	uint32_t now_s;
 
+	if (is_ours)
+		nonce_expect(&nonce);
 	if (ast_sip_digest_response(d, rs_str_n(ha1, len), sip_rx_msg(rx)->method_text, expected) ||
 	    !ast_sip_digest_equal(d->response, rs_str_n(expected, len)))
 		return WRONG;
 	now_s = seconds(rs_now_us());
-	if (!nonce_read(d->nonce, &nonce) || !nonce_valid(&nonce, realm, sip_rx_source(rx), lifetime_s, now_s) ||
+	if (!is_ours || !nonce_valid(&nonce, realm, sip_rx_source(rx), lifetime_s, now_s) ||
 	    !nonce_take(&nonce, d->qop.p ? count_of(d->nc) : 1, lifetime_s, now_s))
 		return STALE;
 	return RIGHT;

@@ -13,10 +13,10 @@ void stateful_forget(void)
 	for (unsigned i = 0; shards && i < SHARDS; i++) {
 		struct shard *s = &shards[i];
 
+		s->stale_up_to = s->over_up_to = -1;
 		if (!s->n)
 			continue;
 		memset(s->index, 0, sizeof(s->index));
-		s->first = s->n = 0;
-		s->stale_up_to = -1;
+		s->n = 0;
 	}
 }

@@ -239,6 +239,55 @@ static void a_ring_that_widens_while_it_wraps_forgets_nothing(void **state)
 	}
 }
 
+/* One of shard 0 that leads to a place in the index, whatever else. */
+static struct nonce made_up(uint64_t i, uint32_t seconds)
+{
+	/* Odd: each i has a number of its own. */
+	return (struct nonce){.seconds = seconds, .number = i * 0x9e3779b97f4a7c15ull << 6};
+}
+
+static void entries_are_known_however_many_came_before(void **state)
+{
+	const uint32_t seconds = now() + 1, many = 3 * (1u << 20) + 12345;
+
+	(void)state;
+	for (uint32_t i = 0; i < many; i++) {
+		/* Time goes on, or the first one that is forgotten makes all others stale. */
+		struct nonce n = made_up(i, seconds + i / RING * 2), old = made_up(i - RING + 1, 0);
+
+		assert_true(nonce_take(&n, 1, UINT32_MAX, seconds));
+		assert_false(nonce_take(&n, 1, UINT32_MAX, seconds));
+		if (i < RING)
+			continue;
+		old.seconds = seconds + (i - RING + 1) / RING * 2;
+		assert_false(nonce_take(&old, 1, UINT32_MAX, seconds));
+		if (i % 1000 == 0)
+			assert_true(nonce_take(&old, 2, UINT32_MAX, seconds));
+	}
+}
+
+static void a_full_bucket_lets_no_replay_through(void **state)
+{
+	const uint32_t seconds = now() + 1;
+	const uint64_t one_bucket = 1ull << 54; /* above what chooses it, and in the tag */
+	unsigned known = 0;
+
+	(void)state;
+	/* Each was issued a second after the one before it. */
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct nonce n = {.seconds = seconds + i, .number = i * one_bucket + ((uint64_t)i << 6)};
+
+		assert_true(nonce_take(&n, 1, UINT32_MAX, seconds));
+	}
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct nonce n = {.seconds = seconds + i, .number = i * one_bucket + ((uint64_t)i << 6)};
+
+		assert_false(nonce_take(&n, 1, UINT32_MAX, seconds));
+		known += nonce_take(&n, 2, UINT32_MAX, seconds);
+	}
+	assert_int_equal(known, 16); /* what a bucket holds */
+}
+
 static void a_short_lifetime_forgets_no_nonce_of_a_longer_one(void **state)
 {
 	char text[NONCE_TEXT], other[NONCE_TEXT];
@@ -349,6 +398,8 @@ int main(void)
 		T(a_full_table_makes_the_oldest_nonces_stale),
 		T(old_entries_make_room_without_harm),
 		T(a_ring_that_widens_while_it_wraps_forgets_nothing),
+		T(entries_are_known_however_many_came_before),
+		T(a_full_bucket_lets_no_replay_through),
 		T(a_short_lifetime_forgets_no_nonce_of_a_longer_one),
 		T(a_thread_that_fell_asleep_replays_nothing),
 		T(starting_again_forgets_nothing),

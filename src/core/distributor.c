@@ -52,15 +52,22 @@ static void dispatch(const struct ast_sip_registered *r, struct sip_rx_data *rx)
 void ast_sip_distributor_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
 	const struct ast_sip_registered *r;
+	const struct sip_name_addr *from;
+	struct ast_sip_snapshot *s;
 
 	if (ast_sip_overload_late(tsx, rx))
 		return;
-	if (!ast_sip_rx_snapshot(rx)) {
+	s = ast_sip_rx_snapshot(rx);
+	if (!s) {
 		rs_event(RS_LOG_ERROR, "core.no_memory", RS_FZ("for", "request"));
 		if (sip_rx_msg(rx)->method != SIP_METHOD_ACK)
 			ast_sip_respond_stateless(rx, 503, RS_STR_NULL);
 		return;
 	}
+	/* Most are identified by it. */
+	from = sip_msg_name_addr(sip_rx_msg(rx), SIP_HDR_FROM, 0);
+	if (from && from->uri.user.len)
+		ast_sip_snapshot_expect(s, from->uri.user);
 	r = ast_sip_registered_enter();
 	dispatch(r, rx);
 	ast_sip_registered_leave(r);

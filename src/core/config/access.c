@@ -48,13 +48,11 @@ struct ast_sip_aor *ast_sip_endpoint_aor(const struct ast_sip_endpoint *e, uint3
 	return i < e->aors.n ? (struct ast_sip_aor *)e->parts[e->auths.n + i] : NULL;
 }
 
-#define LINE 64 /* bytes of a line of the cache */
-
 void ast_sip_endpoint_prefetch(const struct ast_sip_endpoint *e)
 {
 	for (uint32_t i = 0; i < e->auths.n + e->aors.n && i < 2; i++) {
 		__builtin_prefetch(e->parts[i]);
-		__builtin_prefetch((const char *)e->parts[i] + LINE);
+		__builtin_prefetch((const char *)e->parts[i] + CONF_LINE);
 	}
 }
 

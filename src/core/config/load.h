@@ -51,6 +51,8 @@ extern int (*ast_sip_conf_ha1)(enum ast_sip_algorithm algorithm, struct rs_str u
 /* HA1 for a's username and the realm in force where a belongs to: its own, else default_realm. NULL: none is kept. */
 const uint8_t *ast_sip_auth_kept_ha1(const struct ast_sip_auth *a, enum ast_sip_algorithm alg);
 
+/* An endpoint of that id will be looked for soon: the place where it is found comes into the cache. */
+void ast_sip_snapshot_expect(const struct ast_sip_snapshot *s, struct rs_str user);
 /* What the pipeline will read of e's auth and AOR comes into the cache. */
 void ast_sip_endpoint_prefetch(const struct ast_sip_endpoint *e);
 /* Whether the id of any endpoint of s has an '@': else nobody is known by user@domain. */

@@ -89,6 +89,8 @@ struct ast_sip_acl {
 	struct conf_acl_list lists[]; /* the unnamed ones first */
 };
 
+#define CONF_LINE 64 /* bytes of a line of the cache */
+
 /* Aborts when o is no live object of that kind: going on would spread the damage. */
 void conf_object_check(const struct conf_object *o, enum conf_magic magic);
 /* NULL is allowed. */

@@ -59,9 +59,14 @@ void *conf_table_find(const struct conf_table *t, struct rs_str id)
 	if (t->n == 0)
 		return NULL;
 	h = rs_hash(id);
-	for (uint32_t at = (uint32_t)h & t->mask; t->slot[at].object; at = (at + 1) & t->mask)
-		if (t->slot[at].hash == h && rs_str_eq(table_id(t, t->slot[at].object), id))
+	for (uint32_t at = (uint32_t)h & t->mask; t->slot[at].object; at = (at + 1) & t->mask) {
+		if (t->slot[at].hash != h)
+			continue;
+		/* What else is in it, while the id is waited for. */
+		__builtin_prefetch((const char *)t->slot[at].object + CONF_LINE);
+		if (rs_str_eq(table_id(t, t->slot[at].object), id))
 			return t->slot[at].object;
+	}
 	return NULL;
 }
 
@@ -273,6 +278,12 @@ struct ast_sip_aor *ast_sip_snapshot_aor(struct ast_sip_snapshot *s, struct rs_s
 struct ast_sip_auth *ast_sip_snapshot_auth(struct ast_sip_snapshot *s, struct rs_str id)
 {
 	return conf_table_find(&s->auths, id);
+}
+
+void ast_sip_snapshot_expect(const struct ast_sip_snapshot *s, struct rs_str user)
+{
+	if (s->endpoints.n)
+		__builtin_prefetch(&s->endpoints.slot[(uint32_t)rs_hash(user) & s->endpoints.mask]);
 }
 
 bool ast_sip_snapshot_has_at_endpoints(const struct ast_sip_snapshot *s)

@@ -24,10 +24,18 @@ static struct {
 	[AST_SIP_SHA_512_256] = {"SHA2-512/256", RS_STR_INIT("SHA-512-256"), 32},
 };
 
+#define MAX_HA2 192 /* bytes of a method and URI whose digest is kept */
+
 /* Each keeps what it was last used for: to begin anew with the same is cheap, to change over is not. */
 struct thread_contexts {
 	EVP_MD_CTX *md[AST_SIP_ALGORITHMS];
 	EVP_MAC_CTX *mac; /* its size is set */
+	/* The last H(method:uri): no secret, and phones of one domain all register with the same URI. */
+	struct {
+		enum ast_sip_algorithm algorithm;
+		size_t len; /* 0: none */
+		char text[MAX_HA2], hex[AST_SIP_DIGEST_HEX];
+	} ha2;
 };
 
 /*
@@ -394,13 +402,35 @@ int ast_sip_digest_read(const struct sip_auth *auth, struct ast_sip_digest *out)
 	return 0;
 }
 
+static int digest_ha2(enum ast_sip_algorithm algorithm, const struct rs_str parts[2], char out[AST_SIP_DIGEST_HEX])
+{
+	struct thread_contexts *c = contexts();
+	char text[MAX_HA2];
+	size_t len = join(parts, 2, text, sizeof(text));
+
+	if (c && len && c->ha2.len == len && c->ha2.algorithm == algorithm && memcmp(c->ha2.text, text, len) == 0) {
+		memcpy(out, c->ha2.hex, AST_SIP_DIGEST_HEX);
+		return 0;
+	}
+	if (ast_sip_digest_join(algorithm, parts, 2, out))
+		return -1;
+	if (len) {
+		c = contexts(); /* there by now */
+		c->ha2.algorithm = algorithm;
+		c->ha2.len = len;
+		memcpy(c->ha2.text, text, len);
+		memcpy(c->ha2.hex, out, 2 * algorithms[algorithm].bytes + 1);
+	}
+	return 0;
+}
+
 int ast_sip_digest_response(const struct ast_sip_digest *d, struct rs_str ha1, struct rs_str method,
 			    char out[AST_SIP_DIGEST_HEX])
 {
 	char ha2[AST_SIP_DIGEST_HEX];
 	size_t len = ast_sip_digest_len(d->algorithm);
 
-	if (ast_sip_digest_join(d->algorithm, (struct rs_str[]){method, d->uri}, 2, ha2))
+	if (digest_ha2(d->algorithm, (struct rs_str[]){method, d->uri}, ha2))
 		return -1;
 	if (!d->qop.p)
 		return ast_sip_digest_join(d->algorithm, (struct rs_str[]){ha1, d->nonce, rs_str_n(ha2, len)}, 3, out);

@@ -13,6 +13,9 @@
 /* Draws the key (once a process: it survives a reload) and makes the table. 0 or -1. */
 int nonce_start(void);
 void nonce_stop(void);
+/* Bytes that follow from the key and cannot be told by anybody else. 0 or -1. */
+#define NONCE_SECRET 32
+int nonce_secret(uint8_t out[NONCE_SECRET]);
 
 /* What stands in one. */
 struct nonce {

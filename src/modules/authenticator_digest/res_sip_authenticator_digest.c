@@ -17,18 +17,7 @@
 enum verdict { NONE, WRONG, STALE, RIGHT };
 
 /* What nobody's password is hashed to: no one can know it, or an answer that it makes right would take longer. */
-static char nobodys_ha1[AST_SIP_DIGEST_HEX];
-
-static void draw_nobodys_ha1(void)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	if (nobodys_ha1[0]) /* loaded again */
-		return;
-	rs_random(nobodys_ha1, sizeof(nobodys_ha1) - 1);
-	for (size_t i = 0; i < sizeof(nobodys_ha1) - 1; i++)
-		nobodys_ha1[i] = hex[nobodys_ha1[i] & 15];
-}
+static char nobodys_ha1[2 * NONCE_SECRET + 1];
 
 static struct rs_str realm_of(const struct ast_sip_auth *auth, struct sip_rx_data *rx)
 {
@@ -299,9 +288,15 @@ static struct ast_sip_authenticator authenticator = {
 
 static int load(void)
 {
-	draw_nobodys_ha1();
+	uint8_t secret[NONCE_SECRET];
+
 	if (nonce_start())
 		return AST_SIP_MODULE_DECLINE;
+	if (nonce_secret(secret)) {
+		nonce_stop();
+		return AST_SIP_MODULE_DECLINE;
+	}
+	ast_sip_to_hex(secret, sizeof(secret), nobodys_ha1);
 	if (ast_sip_register_authenticator(&authenticator)) {
 		nonce_stop();
 		return AST_SIP_MODULE_DECLINE;

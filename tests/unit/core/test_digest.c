@@ -178,6 +178,50 @@ static void parameters_are_read_by_name_in_any_case(void **state)
 		assert_null((&d.username)[i].p);
 }
 
+/* By hand, without anything that is kept from one to the next. */
+static void assert_response(enum ast_sip_algorithm algorithm, struct rs_str method, struct rs_str uri)
+{
+	struct ast_sip_digest d = {.algorithm = algorithm, .nonce = RS_STR("n"), .uri = uri};
+	struct rs_str ha1 = RS_STR("0123456789abcdef0123456789abcdef");
+	char ha2[AST_SIP_DIGEST_HEX], expected[AST_SIP_DIGEST_HEX], got[AST_SIP_DIGEST_HEX];
+
+	assert_int_equal(ast_sip_digest_join(algorithm, (struct rs_str[]){method, uri}, 2, ha2), 0);
+	assert_int_equal(ast_sip_digest_join(algorithm, (struct rs_str[]){ha1, d.nonce, rs_str_c(ha2)}, 3, expected),
+			 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(ast_sip_digest_response(&d, ha1, method, got), 0);
+		assert_string_equal(got, expected);
+	}
+	d.qop = RS_STR("auth");
+	d.nc = RS_STR("00000001");
+	d.cnonce = RS_STR("c");
+	assert_int_equal(ast_sip_digest_join(algorithm,
+					     (struct rs_str[]){ha1, d.nonce, d.nc, d.cnonce, d.qop, rs_str_c(ha2)}, 6,
+					     expected),
+			 0);
+	assert_int_equal(ast_sip_digest_response(&d, ha1, method, got), 0);
+	assert_string_equal(got, expected);
+}
+
+static void a_response_is_of_its_method_and_uri(void **state)
+{
+	char uri[300];
+
+	(void)state;
+	memset(uri, 'u', sizeof(uri));
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned a = 0; a < AST_SIP_ALGORITHMS; a++) {
+			assert_response((enum ast_sip_algorithm)a, RS_STR("REGISTER"), RS_STR("sip:a"));
+			assert_response((enum ast_sip_algorithm)a, RS_STR("REGISTER"), RS_STR("sip:b"));
+			assert_response((enum ast_sip_algorithm)a, RS_STR("REGISTERs"), RS_STR("ip:b"));
+			assert_response((enum ast_sip_algorithm)a, RS_STR("MESSAGE"), RS_STR("sip:b"));
+			assert_response((enum ast_sip_algorithm)a, RS_STR("MESSAGE"), RS_STR(""));
+		}
+		for (unsigned n = 150; n < sizeof(uri); n++) /* longer than what is kept */
+			assert_response(AST_SIP_MD5, RS_STR("REGISTER"), rs_str_n(uri, n));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +230,7 @@ int main(void)
 		cmocka_unit_test(digests_are_equal_in_any_case_and_nothing_else),
 		cmocka_unit_test(digests_are_those_of_the_standards),
 		cmocka_unit_test(parts_of_any_length_are_joined),
+		cmocka_unit_test(a_response_is_of_its_method_and_uri),
 		cmocka_unit_test(macs_are_those_of_siphash_with_128_bits),
 		cmocka_unit_test(parameters_are_read_by_name_in_any_case),
 	};

@@ -148,6 +148,20 @@ static void one_from_the_future_is_none(void **state)
 	assert_false(valid(n));
 }
 
+static void the_secret_follows_from_the_key(void **state)
+{
+	static const uint8_t nothing[NONCE_SECRET / 2];
+	uint8_t a[NONCE_SECRET], b[NONCE_SECRET];
+
+	(void)state;
+	assert_int_equal(nonce_secret(a), 0);
+	assert_int_equal(nonce_start(), 0);
+	assert_int_equal(nonce_secret(b), 0);
+	assert_memory_equal(a, b, sizeof(a));
+	assert_memory_not_equal(a, a + sizeof(a) / 2, sizeof(a) / 2);
+	assert_memory_not_equal(a, nothing, sizeof(nothing));
+}
+
 static void a_count_is_taken_once(void **state)
 {
 	char a[NONCE_TEXT], b[NONCE_TEXT];
@@ -393,6 +407,7 @@ int main(void)
 		T(any_other_text_is_no_nonce),
 		T(it_serves_until_its_lifetime_is_over),
 		T(one_from_the_future_is_none),
+		T(the_secret_follows_from_the_key),
 		T(a_count_is_taken_once),
 		T(counts_may_come_late_inside_the_window_only),
 		T(a_full_table_makes_the_oldest_nonces_stale),

@@ -85,9 +85,11 @@ int sip_listener_close(struct rs_str name, bool connections);
 
 /* ---- between the transports and the transaction layer ---- */
 
-/* transport → transaction: one received message; flaw may be set (the transaction layer answers or drops it). Takes
- * over the reference. On a pool thread; pushes with rs_push_batched (the transport flushes after re-arming). */
-void sip_transaction_receive(struct sip_rx_data *rx);
+#define SIP_RECEIVE_MAX 32 /* messages handed up at once */
+/* transport → transaction: received messages in the order in which they came, at most SIP_RECEIVE_MAX; flaw may be set
+ * (the transaction layer answers or drops such a one). Takes over the references. On a pool thread; pushes with
+ * rs_push_batched (the transport flushes after re-arming). */
+void sip_transaction_receive(struct sip_rx_data *const *v, unsigned n);
 /* transaction → transport: seals tx (via_branch: the branch of the Via of our own, requests only) and sends it to its
  * target. result (may be NULL) runs as a task on serializer when the send failed or the connection died with the
  * message unsent: error is an errno; it is not called on success. The bytes are copied or referenced: tx may be

@@ -61,8 +61,7 @@ static void same(const struct seen *a, const struct seen *b)
 	FUZZ_CHECK(a->lost == b->lost);
 }
 
-/* The transaction layer's place. */
-void sip_transaction_receive(struct sip_rx_data *rx)
+static void receive_one(struct sip_rx_data *rx)
 {
 	const struct sip_msg *msg = sip_rx_msg(rx);
 
@@ -70,6 +69,13 @@ void sip_transaction_receive(struct sip_rx_data *rx)
 	seen_add(msg->bytes);
 	fuzz_touch_message(sip_rx_msg(rx));
 	sip_rx_unref(rx);
+}
+
+/* The transaction layer's place. */
+void sip_transaction_receive(struct sip_rx_data *const *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		receive_one(v[i]);
 }
 
 /* ---- the network ---- */

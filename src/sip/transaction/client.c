@@ -195,29 +195,22 @@ static void run_response(struct rs_task *task)
 	sip_tsx_unref(tsx);
 }
 
-void tsx_client_receive(struct sip_rx_data *rx)
+void tsx_client_receive(struct sip_rx_data *rx, const struct tsx_key *key)
 {
-	struct sip_msg *msg = sip_rx_msg(rx);
 	struct rs_task *task = sip_rx_task(rx);
 	struct tsx_found found = {0};
-	struct tsx_key key;
 
-	if (tsx_key_client(&key, msg->top_branch, msg->method, msg->cseq_method)) {
-		sip_rx_unref(rx);
-		return;
-	}
-	if (!tsx_table_find(&key, true, &found)) {
-		TSX_COUNT(key.hash, strays);
+	if (!tsx_table_find(key, true, &found)) {
+		TSX_COUNT(key->hash, strays);
 		tsx_hooks_push(rx);
 	} else if (found.completed) {
-		TSX_COUNT(key.hash, absorbed);
+		TSX_COUNT(key->hash, absorbed);
 		sip_rx_unref(rx);
 	} else {
 		*task = (struct rs_task){.run = run_response, .name = "transaction.response"};
 		sip_rx_set_tsx(rx, found.tsx); /* with the reference */
 		tsx_push(found.tsx->serializer, task);
 	}
-	tsx_key_fini(&key);
 }
 
 /* ---- what goes out, and the user ---- */

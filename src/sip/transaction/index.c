@@ -6,19 +6,29 @@
 
 #define FIRST_SIZE 32
 
+static void lie_at(struct tsx_index *i, struct tsx_place *places, uint32_t size)
+{
+	i->places = places;
+	i->size = size;
+	atomic_store_explicit(&i->hint_mask, 0, memory_order_relaxed);
+	atomic_store_explicit(&i->hint, (char *)places, memory_order_relaxed);
+	atomic_store_explicit(&i->hint_mask, size ? size - 1 : 0, memory_order_relaxed);
+}
+
 int tsx_index_start(struct tsx_index *i)
 {
-	*i = (struct tsx_index){.places = calloc(FIRST_SIZE, sizeof(struct tsx_place)), .size = FIRST_SIZE};
-	if (i->places)
-		return 0;
-	i->size = 0;
-	return ENOMEM;
+	struct tsx_place *places = calloc(FIRST_SIZE, sizeof(*places));
+
+	i->n = 0;
+	lie_at(i, places, places ? FIRST_SIZE : 0);
+	return places ? 0 : ENOMEM;
 }
 
 void tsx_index_stop(struct tsx_index *i)
 {
 	free(i->places);
-	*i = (struct tsx_index){0};
+	i->n = 0;
+	lie_at(i, NULL, 0);
 }
 
 static void put(struct tsx_place *places, uint32_t mask, struct tsx_place what)
@@ -42,8 +52,7 @@ static int resize(struct tsx_index *i, uint32_t size)
 			put(places, size - 1, i->places[at]);
 	}
 	free(i->places);
-	i->places = places;
-	i->size = size;
+	lie_at(i, places, size);
 	return 0;
 }
 

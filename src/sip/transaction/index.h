@@ -17,6 +17,9 @@ struct tsx_index {
 	struct tsx_place *places;
 	uint32_t size; /* a power of two; 0: stopped */
 	uint32_t n;
+	/* Where it lies, for who only asks for its memory and holds no lock. */
+	_Atomic(char *) hint;
+	_Atomic uint32_t hint_mask;
 };
 
 int tsx_index_start(struct tsx_index *i); /* 0 or ENOMEM */
@@ -27,10 +30,13 @@ bool tsx_index_reserve(struct tsx_index *i);
 void tsx_index_add(struct tsx_index *i, struct tsx_entry *entry);
 bool tsx_index_remove(struct tsx_index *i, const struct tsx_entry *entry);
 
+/* The memory that a search for hash begins in comes into the cache. Any thread. */
 static inline void tsx_index_prefetch(const struct tsx_index *i, uint64_t hash)
 {
-	if (i->size)
-		__builtin_prefetch(&i->places[hash & (i->size - 1)]);
+	uint32_t mask = atomic_load_explicit(&i->hint_mask, memory_order_relaxed);
+
+	__builtin_prefetch(atomic_load_explicit(&i->hint, memory_order_relaxed) +
+			   (hash & mask) * sizeof(struct tsx_place));
 }
 
 /* The entries of that hash, one after the other; *at is 0 at first. */

@@ -25,18 +25,50 @@ static void receive_ack(struct sip_rx_data *rx)
 	}
 }
 
-static void receive_request(struct sip_rx_data *rx)
+/* A message and what it is looked for by. */
+struct arrival {
+	struct sip_rx_data *rx;
+	bool keyed;
+	struct tsx_key key;
+};
+
+/* It promises a branch and gives none: every request of this sender would be the same transaction. */
+static void check_branch(struct sip_msg *msg)
 {
-	struct sip_msg *msg = sip_rx_msg(rx);
 	bool cookie_only;
 
-	if (!tsx_key_is_3261(msg, &cookie_only) && cookie_only && !msg->flaw) {
-		/* It promises a branch and gives none: every request of this sender would be the same transaction. */
-		msg->flaw = SIP_FLAW_VALUE;
-		msg->flaw_header = SIP_HDR_VIA;
-		msg->flaw_status = 400;
-		msg->flaw_text = "Bad Via branch";
-	}
+	if (tsx_key_is_3261(msg, &cookie_only) || !cookie_only || msg->flaw)
+		return;
+	msg->flaw = SIP_FLAW_VALUE;
+	msg->flaw_header = SIP_HDR_VIA;
+	msg->flaw_status = 400;
+	msg->flaw_text = "Bad Via branch";
+}
+
+/* All of a batch are prepared before the first is looked for: what the table needs is on its way meanwhile. */
+static void prepare(struct arrival *a, struct sip_rx_data *rx)
+{
+	struct sip_msg *msg = sip_rx_msg(rx);
+
+	a->rx = rx;
+	a->keyed = false;
+	if (msg->is_request)
+		check_branch(msg);
+	if (msg->flaw)
+		return;
+	if (!msg->is_request)
+		a->keyed = tsx_key_client(&a->key, msg->top_branch, msg->method, msg->cseq_method) == 0;
+	else if (msg->method != SIP_METHOD_ACK && msg->method != SIP_METHOD_CANCEL)
+		a->keyed = tsx_key_server(&a->key, msg, msg->method, msg->to_tag) == 0;
+	if (a->keyed)
+		tsx_table_expect(&a->key);
+}
+
+static void receive_request(struct arrival *a)
+{
+	struct sip_rx_data *rx = a->rx;
+	struct sip_msg *msg = sip_rx_msg(rx);
+
 	if (msg->flaw && (msg->method == SIP_METHOD_ACK || !msg->flaw_status))
 		sip_rx_unref(rx);
 	else if (msg->flaw)
@@ -45,18 +77,32 @@ static void receive_request(struct sip_rx_data *rx)
 		receive_ack(rx);
 	else if (msg->method == SIP_METHOD_CANCEL)
 		tsx_cancel_receive(rx);
+	else if (a->keyed)
+		tsx_server_receive(rx, &a->key);
 	else
-		tsx_server_receive(rx);
+		sip_rx_unref(rx);
 }
 
-void sip_transaction_receive(struct sip_rx_data *rx)
+static void receive(struct arrival *a)
 {
-	struct sip_msg *msg = sip_rx_msg(rx);
-
-	if (tsx_stopping() || (!msg->is_request && msg->flaw))
-		sip_rx_unref(rx);
-	else if (msg->is_request)
-		receive_request(rx);
+	if (tsx_stopping())
+		sip_rx_unref(a->rx);
+	else if (sip_rx_msg(a->rx)->is_request)
+		receive_request(a);
+	else if (a->keyed)
+		tsx_client_receive(a->rx, &a->key);
 	else
-		tsx_client_receive(rx);
+		sip_rx_unref(a->rx);
+	if (a->keyed)
+		tsx_key_fini(&a->key);
+}
+
+void sip_transaction_receive(struct sip_rx_data *const *v, unsigned n)
+{
+	struct arrival arrivals[SIP_RECEIVE_MAX];
+
+	for (unsigned i = 0; i < n; i++)
+		prepare(&arrivals[i], v[i]);
+	for (unsigned i = 0; i < n; i++)
+		receive(&arrivals[i]);
 }

@@ -146,25 +146,19 @@ void tsx_server_push_again(struct sip_tsx *tsx, struct sip_rx_data *rx)
 	tsx_server_push(tsx, rx, run_again);
 }
 
-void tsx_server_receive(struct sip_rx_data *rx)
+void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key)
 {
-	struct sip_msg *msg = sip_rx_msg(rx);
-	struct tsx_key key;
-	struct making making = {&key, rx};
+	struct making making = {key, rx};
 	struct tsx_found found;
 	bool made, any;
 
-	if (tsx_key_server(&key, msg, msg->method, msg->to_tag)) {
-		sip_rx_unref(rx);
-		return;
-	}
-	any = tsx_table_find_or_insert(&key, &found, &made, make_server, &making);
+	any = tsx_table_find_or_insert(key, &found, &made, make_server, &making);
 	if (!any) {
-		TSX_COUNT(key.hash, refused);
+		TSX_COUNT(key->hash, refused);
 		tsx_stateless_push(rx, 503);
 	} else if (found.completed) {
 		/* Counted and answered here: the machine has nothing else to do any more. */
-		TSX_COUNT(key.hash, absorbed);
+		TSX_COUNT(key->hash, absorbed);
 		if (found.answer)
 			sip_transport_resend(found.answer, NULL);
 		sip_tx_unref(found.answer);
@@ -173,7 +167,6 @@ void tsx_server_receive(struct sip_rx_data *rx)
 		tsx_server_push(found.tsx, rx, made ? run_request : run_again);
 		sip_tsx_unref(found.tsx);
 	}
-	tsx_key_fini(&key);
 }
 
 /* ---- what goes out ---- */

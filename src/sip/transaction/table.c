@@ -12,6 +12,9 @@
 #define SHARDS 256
 /* Completed records freed in one go under the lock, so that readers of the shard are not held up. */
 #define SWEEP_MAX 256
+/* A shard with more than so many looks for those that are due this often. */
+#define SWEEP_MANY 64
+#define SWEEP_US   200000
 /* So many records ahead their memory is asked for: they were last touched half a minute ago. */
 #define AHEAD 8
 
@@ -168,6 +171,11 @@ int tsx_table_set_key(struct sip_tsx *tsx, const struct tsx_key *key)
 	return 0;
 }
 
+void tsx_table_expect(const struct tsx_key *key)
+{
+	tsx_index_prefetch(&shard_of(key->hash)->index, key->hash);
+}
+
 bool tsx_table_find(const struct tsx_key *key, bool client, struct tsx_found *out)
 {
 	struct shard *s = shard_of(key->hash);
@@ -302,18 +310,25 @@ static void sweep(struct rs_timer *t)
 	struct shard *s = rs_container_of(t, struct shard, timer);
 	struct tsx_completed *due[SWEEP_MAX];
 	int64_t now = rs_now_us(), next;
+	bool many;
 	unsigned n;
 
 	do {
 		pthread_mutex_lock(&s->lock);
 		n = take_due(s, now, due);
 		next = next_due(s);
+		many = s->answered.n + s->ended.n > SWEEP_MANY;
 		s->armed_for = next;
 		pthread_mutex_unlock(&s->lock);
 		free_completed(due, n);
 	} while (n == SWEEP_MAX);
-	if (next != INT64_MAX)
-		rs_timer_start(&s->timer, next - now);
+	if (next == INT64_MAX)
+		return;
+	/* Many are taken out together: a timer for each would cost more than they do. None is late by more than that.
+	 */
+	if (many && next - now < SWEEP_US)
+		next = now + SWEEP_US;
+	rs_timer_start_from(&s->timer, now, next - now);
 }
 
 static void arm(struct rs_task *task)

@@ -179,6 +179,8 @@ int tsx_table_start(void); /* 0 or ENOMEM */
 void tsx_table_end_all(void (*end)(struct sip_tsx *tsx));
 /* Drops the completed ones and the table. */
 void tsx_table_stop(void);
+/* key will be looked for soon: the memory for that is asked for. */
+void tsx_table_expect(const struct tsx_key *key);
 bool tsx_table_find(const struct tsx_key *key, bool client, struct tsx_found *out);
 /*
  * Finds among the server's, or calls make (under the shard's lock; it may return NULL) and inserts what it made, which
@@ -213,7 +215,7 @@ void tsx_table_count(uint64_t hash, size_t counter_offset);
 
 void tsx_server_setup(void);
 /* Takes over the reference of rx. */
-void tsx_server_receive(struct sip_rx_data *rx);
+void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key);
 /* run gets rx by sip_rx_from_task with its reference, and tsx by sip_rx_tsx. */
 void tsx_server_push(struct sip_tsx *tsx, struct sip_rx_data *rx, void (*run)(struct rs_task *task));
 /* A retransmission, or an ACK. */
@@ -231,7 +233,8 @@ struct sip_tsx *tsx_find_invite(struct sip_msg *ack);
 /* ---- client.c ---- */
 
 void tsx_client_setup(void);
-void tsx_client_receive(struct sip_rx_data *rx);
+/* Takes over the reference of rx. */
+void tsx_client_receive(struct sip_rx_data *rx, const struct tsx_key *key);
 void tsx_client_unref(struct tsx_client *c);
 /* Sends the request; -1: the user was told and the machine has ended. */
 int tsx_client_transmit(struct sip_tsx *tsx);

@@ -121,7 +121,13 @@ static size_t take_messages(struct sip_conn *c, const char *p, size_t n, struct 
 			r->dead = true;
 			return n;
 		}
-		if (!sip_receive(rx, rs_str_n(rx->buf, length), sip_listener_stat(c->listener))) {
+		switch (sip_receive(rx, rs_str_n(rx->buf, length), sip_listener_stat(c->listener))) {
+		case SIP_RECEIVED:
+			sip_transaction_receive(&rx, 1);
+			break;
+		case SIP_SHED:
+			break;
+		case SIP_NO_MESSAGE:
 			sip_conn_linger(c);
 			r->dead = true;
 			return n;

@@ -72,12 +72,12 @@ static void count(_Atomic uint64_t *cell)
 	atomic_fetch_add_explicit(cell, 1, memory_order_relaxed);
 }
 
-bool sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_cell *stats)
+enum sip_reception sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_cell *stats)
 {
 	const struct sip_stack_config *config = sip_stack_config();
 	enum sip_transport_type type = (enum sip_transport_type)rx->type;
 	enum sip_admission admission = SIP_ADMIT;
-	bool readable = true;
+	enum sip_reception dropped = SIP_SHED;
 
 	count(&stats->received);
 	if (config->admit)
@@ -94,7 +94,7 @@ bool sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_ce
 		count(&stats->parse_errors);
 		rs_event(RS_LOG_DEBUG, "message.unreadable", RS_FZ("source", sip_addr_text(&rx->source, true, text)),
 			 RS_FI("bytes", bytes.len));
-		readable = false;
+		dropped = SIP_NO_MESSAGE;
 		goto drop;
 	}
 	if (sip_msg_check(&rx->msg))
@@ -105,9 +105,8 @@ bool sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_ce
 				   sip_stack_config()->retry_after_s + rs_random_below(RETRY_AFTER_SPREAD));
 		goto drop;
 	}
-	sip_transaction_receive(rx);
-	return true;
+	return SIP_RECEIVED;
 drop:
 	sip_rx_unref(rx);
-	return readable;
+	return dropped;
 }

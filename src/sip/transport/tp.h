@@ -41,11 +41,16 @@ void sip_transport_quiesce(void);
 
 struct sip_rx_data;
 struct sip_stat_cell;
+enum sip_reception {
+	SIP_RECEIVED, /* it goes up: sip_transaction_receive */
+	SIP_SHED,     /* refused or dropped */
+	SIP_NO_MESSAGE
+};
 /*
- * A whole message lies in bytes (in rx->buf), its origin is filled in: load shedding, trace, parse, and up it goes.
- * Takes over rx. On a pool thread. false: it is no message at all (a stream is closed then).
+ * A whole message lies in bytes (in rx->buf), its origin is filled in: load shedding, trace, parse. Takes over rx
+ * unless it is received. On a pool thread.
  */
-bool sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_cell *stats);
+enum sip_reception sip_receive(struct sip_rx_data *rx, struct rs_str bytes, struct sip_stat_cell *stats);
 /* Answers without any state, straight from here; false: not an answerable request, or past the rate. */
 bool sip_receive_refuse(struct sip_rx_data *rx, unsigned status, const char *reason, unsigned retry_after_s);
 

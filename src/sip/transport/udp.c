@@ -229,7 +229,8 @@ static struct sip_rx_data *udp_take(struct sip_udp_sock *u, unsigned i)
 	return rx;
 }
 
-static void udp_receive_one(struct sip_udp_sock *u, unsigned i, int64_t now)
+/* The message, or NULL when there is none to hand up. */
+static struct sip_rx_data *udp_receive_one(struct sip_udp_sock *u, unsigned i, int64_t now)
 {
 	struct sip_dgram *d = &u->v[i];
 	struct sip_rx_data *rx;
@@ -237,14 +238,14 @@ static void udp_receive_one(struct sip_udp_sock *u, unsigned i, int64_t now)
 	if (d->truncated) {
 		count(&u->stats->received, 1);
 		count(&u->stats->dropped, 1);
-		return;
+		return NULL;
 	}
 	if (udp_is_junk(d))
-		return;
+		return NULL;
 	rx = udp_take(u, i);
 	if (!rx) {
 		count(&u->stats->dropped, 1);
-		return;
+		return NULL;
 	}
 	rx->type = SIP_TRANSPORT_UDP;
 	rx->inbound = true;
@@ -253,7 +254,20 @@ static void udp_receive_one(struct sip_udp_sock *u, unsigned i, int64_t now)
 	rx->local = d->local;
 	rx->path = udp_path(u, &rx->local);
 	rx->time_us = now;
-	sip_receive(rx, rs_str_n(rx->buf, d->len), u->stats);
+	return sip_receive(rx, rs_str_n(rx->buf, d->len), u->stats) == SIP_RECEIVED ? rx : NULL;
+}
+
+static void udp_receive(struct sip_udp_sock *u, unsigned n)
+{
+	struct sip_rx_data *v[SIP_UDP_BATCH];
+	int64_t now = rs_now_us();
+	unsigned received = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		v[received] = udp_receive_one(u, i, now);
+		received += v[received] != NULL;
+	}
+	sip_transaction_receive(v, received);
 }
 
 /*
@@ -273,12 +287,8 @@ static void udp_ready(struct sip_sock *s, unsigned events)
 		want = udp_fill(u);
 		n = want ? sip_tp.net->recv(s, u->v, want) : -ENOMEM;
 	}
-	if (n > 0) {
-		int64_t now = rs_now_us();
-
-		for (unsigned i = 0; i < (unsigned)n; i++)
-			udp_receive_one(u, i, now);
-	}
+	if (n > 0)
+		udp_receive(u, (unsigned)n);
 	if (!atomic_load_explicit(&u->closing, memory_order_acquire))
 		sip_tp.net->arm(s, SIP_SOCK_READ);
 	sip_udp_sock_unref(u);

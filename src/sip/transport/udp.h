@@ -4,7 +4,7 @@
 
 #include "sip/transport/listener.h"
 
-#define SIP_UDP_BATCH 32
+#define SIP_UDP_BATCH SIP_RECEIVE_MAX
 
 struct sip_rx_data;
 

@@ -163,7 +163,7 @@ static void run_arrival(struct rs_task *t)
 	free(a);
 }
 
-void sip_transaction_receive(struct sip_rx_data *rx)
+static void receive_one(struct sip_rx_data *rx)
 {
 	struct arrival *a = calloc(1, sizeof(*a));
 	unsigned char sum = 0;
@@ -175,6 +175,12 @@ void sip_transaction_receive(struct sip_rx_data *rx)
 	a->task.run = run_arrival;
 	a->task.name = "arrival";
 	rs_push_batched(o.serializers[sum % SERIALIZERS], &a->task);
+}
+
+void sip_transaction_receive(struct sip_rx_data *const *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		receive_one(v[i]);
 }
 
 void observer_start(const struct sip_stack_config *config, struct observer_options options)

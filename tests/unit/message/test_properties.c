@@ -10,7 +10,7 @@
 #define MOST        64 /* messages of one stream */
 
 struct walk {
-	unsigned files, accepted;
+	unsigned files, torture, accepted;
 	void (*fn)(struct rs_str bytes, struct walk *w);
 };
 
@@ -52,7 +52,9 @@ static struct walk walk_all(void (*fn)(struct rs_str bytes, struct walk *w))
 
 	walk_folder("tests/messages", &w);
 	assert_true(w.files >= 60);
+	w.torture = w.files;
 	walk_folder("../shared/torture/rfc4475", &w);
+	w.torture = w.files - w.torture;
 	return w;
 }
 
@@ -164,7 +166,7 @@ static void printing_a_uri_and_parsing_it_is_the_identity(void **state)
 	struct walk w = walk_all(uris_of);
 
 	(void)state;
-	assert_true(w.accepted >= 100);
+	assert_true(w.accepted >= (w.torture ? 100 : 80));
 }
 
 /* A typed value that is taken out of its message and parsed alone is the same value. */
@@ -198,7 +200,7 @@ static void a_line_alone_is_as_good_as_in_its_message(void **state)
 	struct walk w = walk_all(values_alone);
 
 	(void)state;
-	assert_true(w.accepted >= 300);
+	assert_true(w.accepted >= (w.torture ? 300 : 220));
 }
 
 /* ---- cuts ---- */

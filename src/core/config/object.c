@@ -283,13 +283,18 @@ int (*ast_sip_conf_ha1)(enum ast_sip_algorithm algorithm, struct rs_str username
 int conf_auth_keep(struct ast_sip_auth *a, struct rs_str default_realm)
 {
 	struct rs_str realm = a->realm.len ? a->realm : default_realm;
+	unsigned kept = 0;
 
-	for (unsigned i = 0; a->ha1 && !a->kept && ast_sip_conf_ha1 && i < a->uas.n; i++)
+	/* One that an earlier snapshot has, too, is in use: it is complete, and nobody writes to it. */
+	if (!a->ha1 || a->kept || !ast_sip_conf_ha1)
+		return 0;
+	for (unsigned i = 0; i < a->uas.n; i++) {
 		if (ast_sip_conf_ha1((enum ast_sip_algorithm)a->uas.v[i], a->username, realm, a->password,
 				     a->ha1 + ha1_size(&a->uas, i)) != 0)
 			return -1;
-	for (unsigned i = 0; a->ha1 && ast_sip_conf_ha1 && i < a->uas.n; i++)
-		a->kept = (uint8_t)(a->kept | 1u << a->uas.v[i]);
+		kept |= 1u << a->uas.v[i];
+	}
+	a->kept = (uint8_t)kept;
 	return 0;
 }
 

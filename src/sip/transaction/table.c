@@ -324,10 +324,12 @@ static void sweep(struct rs_timer *t)
 	} while (n == SWEEP_MAX);
 	if (next == INT64_MAX)
 		return;
-	/* Many are taken out together: a timer for each would cost more than they do. None is late by more than that.
+	/*
+	 * Many are taken out together: a timer for each would cost more than they do. None is late by more than that.
+	 * Each shard has a moment of its own, or all would stop the others' work at once.
 	 */
 	if (many && next - now < SWEEP_US)
-		next = now + SWEEP_US;
+		next = now + SWEEP_US - (now + (s - shards) * (SWEEP_US / SHARDS)) % SWEEP_US;
 	rs_timer_start_from(&s->timer, now, next - now);
 }
 

@@ -23,7 +23,7 @@ MEASURE = os.environ.get('BENCH_MEASURE', '5')
 PLOTS = os.path.join(ROOT, 'docs') if '--docs' in sys.argv[1:] else BUILD
 TRAFFICS = {'message': 'MESSAGE relayed', 'refresh': 'refresh', 'options': 'OPTIONS'}
 SERVER_CORE, OWN_CORE = 0, 1
-MAX_BINDING, MAX_TRANSACTION = 600, 768  # bytes
+MAX_BINDING = 600  # bytes
 MAX_GROWTH = 1.25  # cost at the largest size over that at the smallest
 PATTERN = 'u1000000'  # the user whose binding the others are made of
 ROWS = 10000  # inserted at a time
@@ -165,7 +165,7 @@ def write_plots(by_size, by_threads, starts):
 def main():
     servers.stop_on_signals()
     starts = [start_with(n) for n in SIZES]
-    transactions = {t: transaction_bytes(t) for t in ('message', 'register')}
+    transactions = {t: transaction_bytes(t) for t in ('register',)}
     by_threads = costs_by_threads()
     by_size = costs_by_size()
     out = Record('growth')
@@ -182,9 +182,8 @@ def main():
     out.print(f'\n| pool threads | {columns} |\n| ---: |' + ' ---: |' * 3)
     for n, c in zip(THREADS, by_threads):
         out.print(f'| {n} | ' + ' | '.join(f'{c[t]:.2f}' for t in TRAFFICS) + ' |')
-    out.print(f'\nA completed transaction of MESSAGE, and for 5 of 32 seconds the one to the phone: '
-              f'{transactions["message"]:.0f} bytes resident (must: {MAX_TRANSACTION}); one of REGISTER and the nonce that '
-              f'it used: {transactions["register"]:.0f}.')
+    out.print(f'\nA completed transaction of REGISTER and the nonce that it used: {transactions["register"]:.0f} bytes '
+              'resident.')
     out.keep('--docs' in sys.argv[1:])
     write_plots(by_size, by_threads, starts)
     with open(os.path.join(BUILD, 'bench-growth.json'), 'w') as f:

@@ -2,6 +2,7 @@
  * The monitor: one thread that watches the others. It sleeps while all of them wait; it looks now and then while some
  * work (the watchdog); and it looks every few milliseconds while none waits for input, or work waits behind a task.
  */
+#include "base/cond.h"
 #include "base/pool.h"
 #include "base/log.h"
 
@@ -318,17 +319,13 @@ static void *monitor_main(void *arg)
 
 int rs_monitor_start(void)
 {
-	pthread_condattr_t attr;
 	sigset_t all, old;
 	int err;
 
 	seen = calloc((size_t)rs_pool.config.maximum + 1, sizeof(*seen));
 	if (!seen)
 		return ENOMEM;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&cond, &attr);
-	pthread_condattr_destroy(&attr);
+	rs_cond_init(&cond);
 	ticks_without_idle = 0;
 	memset(&short_blocks, 0, sizeof(short_blocks));
 	spawn_error = 0;

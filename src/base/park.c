@@ -3,11 +3,11 @@
  * would wake for a few messages of every batch that another one is about to read. The monitor gets one up for each
  * thread that is stuck in a task, and more while all of them block so often that the processors have nothing to do.
  */
+#include "base/cond.h"
 #include "base/pool.h"
 #include "base/log.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <time.h>
 
@@ -38,12 +38,7 @@ unsigned rs_processors(void)
 
 static void make_cond(void)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&cond, &attr);
-	pthread_condattr_destroy(&attr);
+	rs_cond_init(&cond);
 }
 
 void rs_park_start(void)

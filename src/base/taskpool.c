@@ -1,4 +1,5 @@
 /* The pool's threads: what each does in a round, and how the pool starts, drains and stops. */
+#include "base/cond.h"
 #include "base/pool.h"
 #include "base/log.h"
 #include "base/slab.h"
@@ -363,12 +364,7 @@ static int config_complete(struct rs_taskpool_config *c, const struct rs_taskpoo
 
 static void drain_cond_init(void)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&rs_pool.drain_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	rs_cond_init(&rs_pool.drain_cond);
 }
 
 static void counters_reset(void)

@@ -1,4 +1,5 @@
 #include "core/loader/wait.h"
+#include "base/cond.h"
 #include "base/taskpool.h"
 #include "core/core.h"
 
@@ -15,12 +16,7 @@ static unsigned generation;      /* grows with each wake */
 
 static void wait_init(void)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&changed, &attr);
-	pthread_condattr_destroy(&attr);
+	rs_cond_init(&changed);
 }
 
 void loader_wait_wake(void)

@@ -1,19 +1,19 @@
 /* The scans where they need more than their first 16 bytes, or have less. */
 #include "sip/message/scan.h"
 
+#ifdef __SSE2__
+static inline unsigned other_bits(const char *p, char unused)
+{
+	(void)unused;
+	return sip_bits(sip_is_plain(sip_load16(p))) ^ 0xffffu;
+}
+#endif
+
 const char *sip_skip_plain_on(const char *p, const char *end, const char *safe)
 {
 #ifdef __SSE2__
-	for (; safe - p >= 16; p += 16) {
-		unsigned other = sip_bits(sip_is_plain(sip_load16(p))) ^ 0xffffu;
-
-		if (other) {
-			p += (unsigned)__builtin_ctz(other);
-			return p < end ? p : end;
-		}
-		if (end - p <= 16)
-			return end;
-	}
+	if (sip_hit16(&p, end, safe, other_bits, 0))
+		return p;
 #endif
 	(void)safe;
 	while (p < end && is_class(*p, C_PLAIN))
@@ -37,16 +37,8 @@ const char *sip_skip_host_on(const char *p, const char *end, bool *ok)
 const char *sip_find_quote_on(const char *p, const char *end, const char *safe)
 {
 #ifdef __SSE2__
-	for (; safe - p >= 16; p += 16) {
-		unsigned hit = sip_quote_bits(p);
-
-		if (hit) {
-			p += (unsigned)__builtin_ctz(hit);
-			return p < end ? p : end;
-		}
-		if (end - p <= 16)
-			return end;
-	}
+	if (sip_hit16(&p, end, safe, sip_quote_bits, 0))
+		return p;
 #endif
 	(void)safe;
 	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= ' ' && *p != 0x7f)

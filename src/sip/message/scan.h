@@ -139,20 +139,39 @@ static inline const char *sip_span(const char *p, const char *end, const char *s
 	}
 }
 
+#ifdef __SSE2__
+/*
+ * Where hits(p, c), a bit for each of 16 bytes, is not 0 for the first time from *p on: true, and *p is there or end.
+ * false: less than 16 bytes may be read from *p on.
+ */
+static inline __attribute__((always_inline)) bool sip_hit16(const char **p, const char *end, const char *safe,
+							    unsigned (*hits)(const char *p, char c), char c)
+{
+	for (; safe - *p >= 16; *p += 16) {
+		unsigned hit = hits(*p, c);
+
+		if (hit)
+			*p += (unsigned)__builtin_ctz(hit);
+		if (hit || end - *p <= 16) {
+			*p = hit && *p < end ? *p : end;
+			return true;
+		}
+	}
+	return false;
+}
+
+static inline unsigned sip_byte_bits(const char *p, char c)
+{
+	return sip_bits(sip_is_byte(sip_load16(p), c));
+}
+#endif
+
 /* The first c, or end. */
 static inline const char *sip_find(const char *p, const char *end, const char *safe, char c)
 {
 #ifdef __SSE2__
-	for (; safe - p >= 16; p += 16) {
-		unsigned hit = sip_bits(sip_is_byte(sip_load16(p), c));
-
-		if (hit) {
-			p += (unsigned)__builtin_ctz(hit);
-			return p < end ? p : end;
-		}
-		if (end - p <= 16)
-			return end;
-	}
+	if (sip_hit16(&p, end, safe, sip_byte_bits, c))
+		return p;
 #endif
 	(void)safe;
 	while (p < end && *p != c)
@@ -197,11 +216,12 @@ const char *sip_word_end(const char *p, const char *end);
 /* The first '"', backslash or control character, or end: what a quoted string must be looked at for. */
 const char *sip_find_quote_on(const char *p, const char *end, const char *safe);
 #ifdef __SSE2__
-static inline unsigned sip_quote_bits(const char *p)
+static inline unsigned sip_quote_bits(const char *p, char unused)
 {
 	__m128i x = sip_load16(p), quote = _mm_or_si128(sip_is_byte(x, '"'), sip_is_byte(x, '\\'));
 	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
 
+	(void)unused;
 	return sip_bits(_mm_or_si128(_mm_or_si128(quote, low), sip_is_byte(x, 0x7f)));
 }
 #endif
@@ -209,7 +229,7 @@ static inline const char *sip_find_quote(const char *p, const char *end, const c
 {
 #ifdef __SSE2__
 	if (safe - p >= 16) {
-		unsigned hit = sip_quote_bits(p);
+		unsigned hit = sip_quote_bits(p, 0);
 
 		if (hit) {
 			p += (unsigned)__builtin_ctz(hit);

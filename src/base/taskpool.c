@@ -144,6 +144,13 @@ static void look_around(struct rs_worker *w)
 		;
 }
 
+/* The point stands behind the taking: what was pushed after a request never runs under a mark older than that. */
+static void run_at_quiet_point(struct rs_worker *w, rs_item item)
+{
+	rs_quiet_point(&w->mark);
+	rs_worker_run_item(w, item, TURN_MAX);
+}
+
 /* Runs w's own ready items until there are none. */
 static void run_own(struct rs_worker *w)
 {
@@ -156,8 +163,7 @@ static void run_own(struct rs_worker *w)
 			item = rs_readyq_take(&w->ready);
 		if (!item)
 			return;
-		rs_worker_run_item(w, item, TURN_MAX);
-		rs_quiet_point(&w->mark);
+		run_at_quiet_point(w, item);
 		if (w->streak % LOOK_EVERY == 0 || atomic_load_explicit(&w->look_due, memory_order_relaxed))
 			look_around(w);
 	}
@@ -239,8 +245,7 @@ static void worker_loop(struct rs_worker *w)
 		if (!item)
 			item = rs_ready_steal(w);
 		if (item) {
-			rs_worker_run_item(w, item, TURN_MAX);
-			rs_quiet_point(&w->mark);
+			run_at_quiet_point(w, item);
 			continue;
 		}
 		if (atomic_load(&rs_pool.state) == RS_POOL_ENDING) {

@@ -184,8 +184,9 @@ void rs_taskpool_stop(void);
 
 /*
  * Every pool and executor thread passes a point where it runs no task and holds no unreferenced pointer (one that waits
- * is at such a point); then done(token) runs as a task on no serializer. For unloading code and freeing snapshots.
- * 0, or ENOMEM: done will not be called. Any thread.
+ * is at such a point); then done(token) runs as a task on no serializer. For unloading code and freeing snapshots. A
+ * task on no serializer that is pushed behind the call never delays it. 0, or ENOMEM: done will not be called. Any
+ * thread.
  */
 int rs_quiet(void (*done)(void *token), void *token);
 

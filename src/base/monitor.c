@@ -5,6 +5,7 @@
 #include "base/cond.h"
 #include "base/pool.h"
 #include "base/log.h"
+#include "base/slice.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -293,6 +294,7 @@ static void *monitor_main(void *arg)
 
 	(void)arg;
 	pthread_setname_np(pthread_self(), "pool-monitor");
+	(void)rs_slice_shorten();
 	pthread_mutex_lock(&lock);
 	while (!ending) {
 		enum mode need;

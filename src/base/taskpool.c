@@ -3,6 +3,7 @@
 #include "base/pool.h"
 #include "base/log.h"
 #include "base/slab.h"
+#include "base/slice.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -266,6 +267,7 @@ static void *worker_main(void *arg)
 
 	snprintf(name, sizeof(name), "pool-%u", w->index % 10000);
 	pthread_setname_np(pthread_self(), name);
+	(void)rs_slice_shorten();
 	rs_self = w;
 	rs_quiet_enter(&w->mark);
 	worker_loop(w);

@@ -119,7 +119,7 @@ struct ast_sip_endpoint_settings {
 	struct rs_str callerid, callerid_privacy;
 	bool trust_id_inbound, trust_id_outbound, send_pai, send_rpid, send_diversion, send_history_info;
 	uint32_t device_state_busy_at;
-	bool refer_blind_progress;
+	bool refer_blind_progress, ignore_183_without_sdp;
 	struct rs_str context, message_context;
 };
 

@@ -12,9 +12,10 @@
 #include "base/defs.h"
 
 /* Changes when a public struct or function changes in a way that a built module would not survive. */
-#define AST_SIP_MODULE_ABI 1
+#define AST_SIP_MODULE_ABI 2
 
 struct ast_sip_module; /* the core's record of a loaded module */
+struct ast_sip_conf_file;
 
 enum ast_sip_module_result {
 	AST_SIP_MODULE_OK = 0,
@@ -49,6 +50,8 @@ struct ast_sip_module_info {
 	void (*unload)(void);
 	/* After a new configuration came into force; may be NULL. 0 or -1. */
 	int (*reload)(void);
+	/* Configuration files of its own (res_sip/conf_file.h), NULL-terminated; may be NULL. They are read before load. */
+	const struct ast_sip_conf_file *const *conf_files;
 	struct ast_sip_module **self; /* set by AST_SIP_MODULE */
 };
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/slab.h"
 #include "core/config/error.h"
+#include "core/config/module_file.h"
 #include "core/listen.h"
 #include "core/loader/loader.h"
 #include "core/pipeline.h"
@@ -251,10 +252,10 @@ int ast_sip_core_listen(void)
 
 /* ---- reload ---- */
 
-static int reload(struct ast_sip_conf_errors *errors)
+/* Reads the files again and puts what they say in force. The new snapshot, referenced; NULL: nothing has changed. */
+static struct ast_sip_snapshot *reread(struct ast_sip_conf_errors *errors)
 {
-	struct ast_sip_snapshot *old = ast_sip_snapshot_get(), *s;
-	int rc = -1;
+	struct ast_sip_snapshot *old = ast_sip_snapshot_get(), *s, *now = NULL;
 
 	s = ast_sip_snapshot_load(options.conf_dir, old, errors);
 	/* First what can fail: it must leave everything as it was. */
@@ -270,15 +271,29 @@ static int reload(struct ast_sip_conf_errors *errors)
 		goto out;
 	}
 	ast_sip_snapshot_install(ast_sip_snapshot_ref(s));
+	now = ast_sip_snapshot_ref(s);
+out:
+	ast_sip_snapshot_unref(s);
+	ast_sip_snapshot_unref(old);
+	return now;
+}
+
+static int reload(struct ast_sip_conf_errors *errors)
+{
+	struct ast_sip_snapshot *s;
+
+	ast_sip_conf_change_begin();
+	s = reread(errors);
+	/* The loader comes next, which may just wait to add or remove a module's file. */
+	ast_sip_conf_change_end();
+	if (!s)
+		return -1;
 	configure(s);
 	ast_sip_location_configured(s);
 	ast_sip_loader_reload_all();
 	report_not_applicable(s);
-	rc = 0;
-out:
 	ast_sip_snapshot_unref(s);
-	ast_sip_snapshot_unref(old);
-	return rc;
+	return 0;
 }
 
 int ast_sip_core_reload(struct ast_sip_conf_errors *errors)

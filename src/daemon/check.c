@@ -19,12 +19,13 @@ void check_print(const struct ast_sip_conf_errors *errors)
 int check_run(const struct options *o)
 {
 	struct ast_sip_conf_errors errors = {0};
-	struct ast_sip_snapshot *snapshot = ast_sip_snapshot_load(o->conf_dir, NULL, &errors);
+	struct ast_sip_snapshot *snapshot;
 	struct ast_sip_modules_conf modules = {0};
 	int status = EXIT_CONFIG;
 
 	if (ast_sip_modules_conf_load(o->conf_dir, &modules, &errors) == 0)
 		ast_sip_loader_check(o->module_dir, &modules, &errors);
+	snapshot = ast_sip_snapshot_load(o->conf_dir, NULL, &errors);
 	check_print(&errors);
 	if (snapshot && !errors.n_fatal) {
 		struct ast_sip_endpoints endpoints = ast_sip_snapshot_endpoints(snapshot);
@@ -34,6 +35,7 @@ int check_run(const struct options *o)
 	}
 	ast_sip_modules_conf_free(&modules);
 	ast_sip_snapshot_unref(snapshot);
+	ast_sip_loader_stop(0);
 	ast_sip_conf_errors_free(&errors);
 	return status;
 }

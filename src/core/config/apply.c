@@ -22,12 +22,12 @@ static void object_say(struct conf_load *l, bool warning, const char *fmt, va_li
 static void object_say(struct conf_load *l, bool warning, const char *fmt, va_list ap)
 {
 	const struct conf_section *s = l->section;
-	const char *type = conf_types[l->type]->name;
+	const char *type = l->type->name;
 	char text[512];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	if (!s)
-		conf_error_add(l->errors, warning, "pjsip.conf", 0, "%s: %s", type, text);
+		conf_error_add(l->errors, warning, l->file ? l->file : "pjsip.conf", 0, "%s: %s", type, text);
 	else
 		conf_error_add(l->errors, warning, conf_set_file(l->set, l->var ? l->var->file : s->file),
 			       l->var ? l->var->line : s->line, "%s '%.*s': %s", type, RS_FMT(s->name), text);
@@ -62,7 +62,7 @@ void conf_warn(struct conf_load *l, const char *fmt, ...)
 
 static struct conf_var *last_of(const struct conf_load *l, const char *option)
 {
-	int row = conf_type_index_find(&l->index[l->type], rs_str_c(option));
+	int row = conf_type_index_find(l->names, rs_str_c(option));
 
 	return row < 0 ? NULL : l->last[row];
 }
@@ -143,7 +143,7 @@ static int extension_set(struct conf_load *l, const struct conf_var *v)
 
 static void unknown_option(struct conf_load *l)
 {
-	const struct conf_type *t = conf_types[l->type];
+	const struct conf_type *t = l->type;
 	const char *names[CONF_MAX_OPTIONS];
 	struct rs_str name = conf_var_name(l->var);
 	char hint[80];
@@ -164,15 +164,15 @@ static void apply_var(struct conf_load *l, void *draft)
 			conf_fail(l, "out of memory");
 		return;
 	}
-	row = conf_type_index_find(&l->index[l->type], conf_var_name(l->var));
+	row = conf_type_index_find(l->names, conf_var_name(l->var));
 	if (row < 0) {
 		unknown_option(l);
 		return;
 	}
-	o = &conf_types[l->type]->options[row];
+	o = &l->type->options[row];
 	l->last[row] = l->var;
-	if (o->flags & CONF_F_NA)
-		l->na[l->type][row] = true;
+	if (o->flags & CONF_F_NA && l->na_seen)
+		l->na_seen[row] = true;
 	(void)conf_option_set(l, o, draft, conf_var_value(l->var));
 }
 
@@ -189,20 +189,31 @@ static int extra_before(const void *a, const void *b)
 	return c ? c : (x->text.len > y->text.len) - (x->text.len < y->text.len);
 }
 
-int conf_apply(struct conf_load *l, enum conf_type_id type, const struct conf_set *set, const struct conf_section *s,
-	       void *draft)
+void conf_reading(struct conf_load *l, const struct conf_type *type, const struct conf_type_index *names)
+{
+	l->type = type;
+	l->names = names;
+	l->na_seen = NULL;
+	l->set = NULL;
+	l->section = NULL;
+	l->var = NULL;
+	l->failed = false;
+}
+
+int conf_apply_section(struct conf_load *l, const struct conf_set *set, const struct conf_section *s,
+		       const void *defaults, void *draft)
 {
 	struct rs_str first_type = RS_STR_NULL;
 	struct conf_iter it = {0};
 
-	l->type = type;
 	l->set = set;
 	l->section = s;
+	l->var = NULL;
 	l->failed = false;
 	l->n_extra = 0;
-	memset(l->last, 0, sizeof(l->last[0]) * conf_types[type]->n);
-	memcpy(draft, l->defaults[type], conf_types[type]->draft_size);
-	while ((l->var = conf_section_next(s, &it))) {
+	memset(l->last, 0, sizeof(l->last[0]) * l->type->n);
+	memcpy(draft, defaults, l->type->draft_size);
+	while (s && (l->var = conf_section_next(s, &it))) {
 		if (!rs_str_ieqz(conf_var_name(l->var), "type")) {
 			apply_var(l, draft);
 			continue;
@@ -218,23 +229,26 @@ int conf_apply(struct conf_load *l, enum conf_type_id type, const struct conf_se
 	return l->failed ? -1 : 0;
 }
 
-static int defaults_make(struct conf_load *l, enum conf_type_id type)
+int conf_apply(struct conf_load *l, enum conf_type_id type, const struct conf_set *set, const struct conf_section *s,
+	       void *draft)
 {
-	const struct conf_type *t = conf_types[type];
-	void *draft = conf_pool_zalloc(&l->tmp, t->draft_size);
+	conf_reading(l, conf_types[type], &l->index[type]);
+	l->na_seen = l->na[type];
+	return conf_apply_section(l, set, s, l->defaults[type], draft);
+}
+
+void *conf_defaults_make(struct conf_load *l, const struct conf_type *type, const struct conf_type_index *names)
+{
+	void *draft = conf_pool_zalloc(&l->tmp, type->draft_size);
 
 	if (!draft)
-		return -1;
-	l->defaults[type] = draft;
-	l->type = type;
-	l->section = NULL;
-	l->var = NULL;
-	l->failed = false;
-	for (uint16_t i = 0; i < t->n; i++)
-		if (t->options[i].def && t->options[i].offset != CONF_NO_FIELD &&
-		    conf_option_set(l, &t->options[i], draft, rs_str_c(t->options[i].def)) != 0)
-			return -1;
-	return 0;
+		return NULL;
+	conf_reading(l, type, names);
+	for (uint16_t i = 0; i < type->n; i++)
+		if (type->options[i].def && type->options[i].offset != CONF_NO_FIELD &&
+		    conf_option_set(l, &type->options[i], draft, rs_str_c(type->options[i].def)) != 0)
+			return NULL;
+	return draft;
 }
 
 int conf_load_init(struct conf_load *l)
@@ -244,7 +258,8 @@ int conf_load_init(struct conf_load *l)
 	l->extras.magic = CONF_MAGIC_EXTRAS;
 	for (unsigned i = 0; i < CONF_TYPES; i++) {
 		conf_type_index_make(&l->index[i], conf_types[i]);
-		if (defaults_make(l, (enum conf_type_id)i) != 0)
+		l->defaults[i] = conf_defaults_make(l, conf_types[i], &l->index[i]);
+		if (!l->defaults[i])
 			return -1;
 	}
 	return 0;

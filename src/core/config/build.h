@@ -54,7 +54,10 @@ struct conf_load {
 	struct ast_sip_strings na_types;
 
 	/* the object that is being read */
-	enum conf_type_id type;
+	const struct conf_type *type;
+	const struct conf_type_index *names;
+	bool *na_seen;    /* of its rows; NULL: nobody asks */
+	const char *file; /* where an error stands that has no section */
 	const struct conf_set *set;
 	const struct conf_section *section; /* NULL while defaults are made */
 	struct conf_var *var;               /* NULL: the object as a whole */
@@ -72,11 +75,18 @@ void conf_at(struct conf_load *l, const char *option);
 /* Whether the object sets that option. */
 bool conf_is_set(const struct conf_load *l, const char *option);
 
+/* By which rows what follows is read: makes type and names the current ones, with no section. */
+void conf_reading(struct conf_load *l, const struct conf_type *type, const struct conf_type_index *names);
+/* The draft that the rows' defaults give, in l->tmp. NULL: no memory, or a default that cannot be read (told). */
+void *conf_defaults_make(struct conf_load *l, const struct conf_type *type, const struct conf_type_index *names);
 /* Makes the default drafts and the name tables. -1: no memory. */
 int conf_load_init(struct conf_load *l);
 /* Reads a section into draft (draft_size bytes). 0, or -1 when it has errors (they are told). */
 int conf_apply(struct conf_load *l, enum conf_type_id type, const struct conf_set *set, const struct conf_section *s,
 	       void *draft);
+/* The same by the current rows; s NULL: the defaults, as they are. */
+int conf_apply_section(struct conf_load *l, const struct conf_set *set, const struct conf_section *s,
+		       const void *defaults, void *draft);
 /* Reads one value by its row; 0, or -1 after conf_fail. */
 int conf_option_set(struct conf_load *l, const struct conf_option *o, void *draft, struct rs_str value);
 /* Keeps the text of an option without a field. */

@@ -262,9 +262,7 @@ struct ast_sip_endpoint *conf_build_artificial(struct conf_load *l)
 	struct conf_endpoint_draft d;
 	struct ast_sip_endpoint *e;
 
-	l->type = CONF_ENDPOINT;
-	l->section = NULL;
-	l->var = NULL;
+	conf_reading(l, &conf_type_endpoint, &l->index[CONF_ENDPOINT]);
 	l->n_extra = 0;
 	memcpy(&d, l->defaults[CONF_ENDPOINT], sizeof(d));
 	e = endpoint_make(l, RS_STR_NULL, &d);

@@ -2,6 +2,7 @@
 #include "core/config/load.h"
 
 #include "core/config/build.h"
+#include "core/config/module_file.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -375,11 +376,28 @@ static void load_fini(struct conf_load *l)
 	free(l);
 }
 
+/* What others see of content: with the files of modules. NULL when there is any error. */
+static struct ast_sip_snapshot *snapshot_finish(const char *dir, struct ast_sip_snapshot *content, size_t before,
+						struct ast_sip_conf_errors *errors)
+{
+	struct ast_sip_snapshot *view = NULL;
+	struct conf_files files;
+
+	conf_files_read(dir, errors->n_fatal == before ? content : NULL, &files, errors);
+	if (errors->n_fatal == before) {
+		view = conf_snapshot_view(content, files.v, files.n);
+		if (!view)
+			conf_error_add(errors, false, "pjsip.conf", 0, "out of memory");
+	}
+	conf_files_free(&files);
+	return view;
+}
+
 struct ast_sip_snapshot *ast_sip_snapshot_load(const char *dir, struct ast_sip_snapshot *previous,
 					       struct ast_sip_conf_errors *errors)
 {
 	struct conf_load *l = calloc(1, sizeof(*l));
-	struct ast_sip_snapshot *snap = conf_snapshot_new();
+	struct ast_sip_snapshot *snap = conf_snapshot_new(), *view;
 	size_t before = errors->n_fatal;
 
 	if (!l || !snap) {
@@ -392,7 +410,8 @@ struct ast_sip_snapshot *ast_sip_snapshot_load(const char *dir, struct ast_sip_s
 	l->snap = snap;
 	l->previous = previous;
 	l->errors = errors;
-	if (conf_load_init(l) != 0) {
+	snap->dir = conf_pool_str(&snap->pool, rs_str_c(dir));
+	if (!snap->dir.p || conf_load_init(l) != 0) {
 		no_memory(l);
 	} else {
 		if (previous)
@@ -401,11 +420,9 @@ struct ast_sip_snapshot *ast_sip_snapshot_load(const char *dir, struct ast_sip_s
 		objects_build(l);
 	}
 	load_fini(l);
+	view = snapshot_finish(dir, snap, before, errors);
+	ast_sip_snapshot_unref(snap);
 	conf_errors_sort(errors);
-	if (errors->n_fatal != before) {
-		ast_sip_snapshot_unref(snap);
-		snap = NULL;
-	}
 	malloc_trim(0); /* the texts that were read are gone; give their pages back */
-	return snap;
+	return view;
 }

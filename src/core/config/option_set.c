@@ -328,7 +328,7 @@ int conf_option_set(struct conf_load *l, const struct conf_option *o, void *draf
 		field_store(o, at, &f);
 		return 0;
 	}
-	if (conf_extra_set(l, (uint32_t)(o - conf_types[l->type]->options), value, o->flags & CONF_F_ACCUMULATE) == 0)
+	if (conf_extra_set(l, (uint32_t)(o - l->type->options), value, o->flags & CONF_F_ACCUMULATE) == 0)
 		return 0;
 	return bad(l, o, value, "does not fit in memory");
 }

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "core/config/load.h"
+#include "core/config/module_file.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -93,6 +94,27 @@ struct ast_sip_snapshot *conf_snapshot_new(void)
 	return s;
 }
 
+struct ast_sip_snapshot *conf_snapshot_view(struct ast_sip_snapshot *content, struct conf_file *const *files, uint32_t n)
+{
+	const size_t at = offsetof(struct ast_sip_snapshot, pool);
+	struct ast_sip_snapshot *s = conf_snapshot_new();
+
+	if (!s)
+		return NULL;
+	s->files.v = calloc(n ? n : 1, sizeof(struct conf_file *));
+	if (!s->files.v) {
+		free(s);
+		return NULL;
+	}
+	memcpy((char *)s + at, (const char *)content + at, sizeof(*s) - at);
+	s->pool = (struct conf_pool){0};
+	atomic_fetch_add_explicit(&content->refs, 1, memory_order_relaxed);
+	s->content = content;
+	for (uint32_t i = 0; i < n; i++)
+		s->files.v[s->files.n++] = conf_file_ref(files[i]);
+	return s;
+}
+
 void conf_transport_release(struct conf_transport *t)
 {
 	if (!t)
@@ -101,7 +123,7 @@ void conf_transport_release(struct conf_transport *t)
 	conf_object_unref((struct conf_object *)t->extras, CONF_MAGIC_EXTRAS);
 }
 
-static void snapshot_free(struct ast_sip_snapshot *s)
+static void content_free(struct ast_sip_snapshot *s)
 {
 	for (uint32_t i = 0; i < s->transports.n; i++)
 		conf_transport_release(s->transports.v[i]);
@@ -119,6 +141,21 @@ static void snapshot_free(struct ast_sip_snapshot *s)
 	conf_pool_free(&s->pool);
 	s->magic = 0;
 	free(s);
+}
+
+static void snapshot_free(struct ast_sip_snapshot *s)
+{
+	struct ast_sip_snapshot *content = s->content;
+
+	if (!content) {
+		content_free(s);
+		return;
+	}
+	conf_files_free(&s->files);
+	s->magic = 0;
+	free(s);
+	if (atomic_fetch_sub_explicit(&content->refs, 1, memory_order_acq_rel) == 1)
+		content_free(content);
 }
 
 /* ---- the snapshot in force ---- */

@@ -22,7 +22,7 @@ static const struct conf_option GLOBAL[] = {
 	STR_BY("default_realm", S, 0, "asterisk", default_realm, conf_set_not_empty),
 	BOOL("ignore_uri_user_options", S, 0, "no", ignore_uri_user_options),
 	ENUM("taskprocessor_overload_trigger", S, 0, "global", overload_trigger, OVERLOAD),
-	BOOL("norefersub", S, NA, "yes", norefersub),
+	BOOL("norefersub", S, 0, "yes", norefersub),
 	ALGS("default_auth_algorithms_uas", S, 0, "MD5", default_auth_algorithms_uas),
 	ALGS("default_auth_algorithms_uac", S, 0, "MD5", default_auth_algorithms_uac),
 	X_STR("regcontext", P, NULL),

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/config/error.h"
+#include "core/config/module_file.h"
 #include "core/core.h"
 #include "core/loader/modules.h"
 #include "core/loader/wait.h"
@@ -208,12 +209,43 @@ static void report_to_errors(void *token, bool fatal, const char *file, unsigned
 	conf_error_add(token, !fatal, file ? file : "modules.conf", line, "%s", text);
 }
 
+/* Maps what the plan names, and makes the files known that these have of their own. */
+static int items_check(const struct plan *plan, struct ast_sip_conf_errors *errors)
+{
+	struct loader_why why;
+	int error = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct plan_item *item = &plan->v[i];
+		struct ast_sip_module *m = loader_record(item->name);
+
+		if (!m)
+			loader_why_set(&why, "no memory for %s", item->name);
+		if (m && module_open_tree(m, &why) == 0)
+			continue;
+		report_to_errors(errors, item->required, item->file, item->line, why.text);
+		error = item->required ? -1 : error;
+	}
+	for (struct ast_sip_module *m = records; m; m = m->next) {
+		if (m->handle && ast_sip_conf_files_add(m, m->info->conf_files, errors))
+			error = -1;
+	}
+	return error;
+}
+
 int ast_sip_loader_check(const char *dir, const struct ast_sip_modules_conf *conf, struct ast_sip_conf_errors *errors)
 {
 	struct plan plan;
-	int error = plan_make(&plan, dir, conf, report_to_errors, errors);
+	int error;
 
+	pthread_mutex_lock(&operation);
+	free(module_dir);
+	module_dir = strdup(dir);
+	error = plan_make(&plan, dir, conf, report_to_errors, errors);
+	if (!error && module_dir)
+		error = items_check(&plan, errors);
 	plan_free(&plan);
+	pthread_mutex_unlock(&operation);
 	return error;
 }
 

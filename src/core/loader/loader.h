@@ -10,7 +10,11 @@
 
 /* Loads what modules.conf asks for. 0; -1: a required module failed (logged), the server must not start. */
 int ast_sip_loader_start(const char *module_dir, const struct ast_sip_modules_conf *conf);
-/* Says what ast_sip_loader_start would complain about in conf, without mapping anything. 0, or -1: it would fail. */
+/*
+ * Says what ast_sip_loader_start would complain about in conf, and maps the modules without starting any, so that a
+ * load of the configuration also reads the files that they have of their own. 0, or -1: the start would fail. Then
+ * ast_sip_loader_stop, in both cases, after the last reference on that configuration is gone.
+ */
 int ast_sip_loader_check(const char *module_dir, const struct ast_sip_modules_conf *conf,
 			 struct ast_sip_conf_errors *errors);
 /* Unloads everything, last loaded first; waits at most grace_ms (or 0.5 s) in all. */

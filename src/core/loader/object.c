@@ -1,4 +1,5 @@
 /* A module's shared object: mapped, its descriptor found and checked. */
+#include "core/config/module_file.h"
 #include "core/loader/modules.h"
 
 #include <dlfcn.h>
@@ -70,6 +71,9 @@ void module_close(struct ast_sip_module *m)
 {
 	void *handle = m->handle;
 
+	/* Snapshots of before may still have objects of its files: what it made of them goes while its code is there. */
+	ast_sip_conf_files_remove(m);
+	ast_sip_conf_files_sever(m);
 	m->info = NULL;
 	m->handle = NULL;
 	if (atomic_load(&m->state) != MODULE_DECLINED)

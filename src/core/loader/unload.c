@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/config/module_file.h"
 #include "core/control/registry.h"
 #include "core/core.h"
 #include "core/loader/modules.h"
@@ -96,6 +97,7 @@ static int bring_back(struct ast_sip_module *m, struct loader_why *why)
 	if (m->info->load() == AST_SIP_MODULE_OK)
 		return -1;
 	atomic_store(&m->state, MODULE_DECLINED);
+	ast_sip_conf_files_remove(m);
 	rs_event(RS_LOG_ERROR, "module.lost", RS_FZ("module", m->name), RS_FZ("why", why->text));
 	return -1;
 }
@@ -127,6 +129,7 @@ void module_discard(struct ast_sip_module *m)
 
 	take_out(m);
 	forget(m);
+	ast_sip_conf_files_remove(m);
 	if (loader_wait_quiet(deadline_us) && hold_wait_none(&m->holds, NULL, deadline_us) &&
 	    loader_wait_quiet(deadline_us))
 		module_close(m);

@@ -85,7 +85,7 @@ static void another_abi_is_refused_naming_both(void **state)
 	(void)state;
 	start(CONF(false, {AST_SIP_MODULE_LOAD, "test_plain"}));
 	expect_refused("test_wrong_abi",
-		       "test_wrong_abi was built for module ABI 42, this server has 1: build it again");
+		       "test_wrong_abi was built for module ABI 43, this server has 2: build it again");
 }
 
 static void another_descriptor_is_refused(void **state)

@@ -174,6 +174,17 @@ failed:
 	return NULL;
 }
 
+/* Whether f stays beside more: it is no earlier reading of one of these, which a removal without memory has left. */
+static bool stays(const struct conf_file *f, const struct ast_sip_module *without, const struct conf_files *more)
+{
+	if (without && f->schema->module == without)
+		return false;
+	for (uint32_t i = 0; i < more->n; i++)
+		if (strcmp(f->schema->name, more->v[i]->schema->name) == 0)
+			return false;
+	return true;
+}
+
 /* Puts a snapshot in force that has now's objects, and of files those of other modules than without, and those of more.
  * 0, or -1 without memory. */
 static int files_replace(struct ast_sip_snapshot *now, const struct ast_sip_module *without,
@@ -186,7 +197,7 @@ static int files_replace(struct ast_sip_snapshot *now, const struct ast_sip_modu
 	if (!v)
 		return -1;
 	for (uint32_t i = 0; i < old; i++)
-		if (!without || now->files.v[i]->schema->module != without)
+		if (stays(now->files.v[i], without, more))
 			v[n++] = now->files.v[i];
 	for (uint32_t i = 0; i < more->n; i++)
 		v[n++] = more->v[i];

@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/res_sip-loader-XXXXXX";
+#define FOLDER "/tmp/res_sip-loader-XXXXXX"
+static char folder[] = FOLDER;
 static char noted[1024];
 bool test_forget_work;
 struct ast_sip_work *test_left;
 struct ast_sip_module *test_self;
+_Atomic int test_prepared;
 
 const char *module_folder(void)
 {
@@ -35,7 +37,12 @@ void notes_reset(void)
 	noted[0] = '\0';
 }
 
-static void write_file(const char *name, const char *text)
+const char *conf_folder(void)
+{
+	return folder;
+}
+
+void conf_put(const char *name, const char *text)
 {
 	char path[128];
 	FILE *f;
@@ -47,15 +54,29 @@ static void write_file(const char *name, const char *text)
 	fclose(f);
 }
 
+int core_folder(void)
+{
+	memcpy(folder, FOLDER, sizeof(folder));
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+int core_folder_remove(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -r '%s'", folder);
+	return system(command);
+}
+
 int core_up(void **state)
 {
 	struct ast_sip_core_options options = {.conf_dir = folder, .state_dir = folder, .module_dir = module_folder()};
 	struct ast_sip_conf_errors errors = {0};
 
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	write_file("pjsip.conf", "[anonymous]\ntype=endpoint\n");
-	write_file("res_sip.conf", "[registrar]\ndurable=no\n\n[modules]\ndrain_ms=100\n\n[log]\nlevel=error\n");
+	assert_int_equal(core_folder(), 0);
+	conf_put("pjsip.conf", "[anonymous]\ntype=endpoint\n");
+	conf_put("res_sip.conf", "[registrar]\ndurable=no\n\n[modules]\ndrain_ms=100\n\n[log]\nlevel=error\n");
 	assert_int_equal(ast_sip_core_start(&options, &errors), 0);
 	ast_sip_conf_errors_free(&errors);
 	return 0;
@@ -63,12 +84,9 @@ int core_up(void **state)
 
 int core_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	ast_sip_core_stop(1000);
-	snprintf(command, sizeof(command), "rm -r '%s'", folder);
-	return system(command);
+	return core_folder_remove();
 }
 
 struct ast_sip_modules_conf conf_of(const struct line *lines, size_t n, bool autoload)

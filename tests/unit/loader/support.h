@@ -15,6 +15,11 @@
 /* Group fixtures: a core with an empty configuration, threads and all. */
 int core_up(void **state);
 int core_down(void **state);
+/* The folder of its configuration, made anew by core_up or by core_folder alone; and a file in it. */
+int core_folder(void);
+int core_folder_remove(void);
+const char *conf_folder(void);
+void conf_put(const char *name, const char *text);
 /* The folder with the test modules. */
 const char *module_folder(void);
 
@@ -25,6 +30,7 @@ RS_API void test_note(const char *what, const char *name);
 RS_API extern bool test_forget_work;            /* test_worker shall not give its work back */
 RS_API extern struct ast_sip_work *test_left;   /* what test_worker left behind then */
 RS_API extern struct ast_sip_module *test_self; /* the handle of the module that was loaded last */
+RS_API extern _Atomic int test_prepared;        /* what test_files has made of its file's objects and not freed */
 
 /* modules.conf of n lines, without autoload; each line of the file "modules.conf", from 1. */
 struct line {

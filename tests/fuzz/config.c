@@ -6,13 +6,13 @@
 #include "fuzz.h"
 
 #include "base/log.h"
-#include "core/config/load.h"
+#include "core/config/module_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const names[] = {"pjsip.conf", "res_sip.conf", "acl.conf", "modules.conf", "more.conf"};
+static const char *const names[] = {"pjsip.conf", "res_sip.conf", "acl.conf", "modules.conf", "more.conf", "routes.conf"};
 
 static char dir[256];
 static struct ast_sip_snapshot *before; /* a sound one */
@@ -164,6 +164,66 @@ static void touch_others(struct ast_sip_snapshot *s)
 	touch_strings(ast_sip_snapshot_not_applicable(s));
 }
 
+/* ---- a module's file ---- */
+
+enum { PATTERN, ENDPOINT, TIMEOUT, OFFSET, RINGING, GO_ON, VIA, ACTIVE };
+static const struct ast_sip_conf_word words[] = {{"parallel", 1}, {"sequential", 2}, {NULL, 0}};
+static const struct ast_sip_conf_option route[] = {
+	[PATTERN] = {.name = "pattern", .kind = AST_SIP_CONF_STR, .flags = AST_SIP_CONF_REQUIRED},
+	[ENDPOINT] = {.name = "endpoint",
+		      .kind = AST_SIP_CONF_LIST,
+		      .flags = AST_SIP_CONF_ACCUMULATE,
+		      .refers = "endpoint"},
+	[TIMEOUT] = {.name = "timeout", .kind = AST_SIP_CONF_UINT, .def = "30", .min = 1, .max = 600},
+	[OFFSET] = {.name = "offset", .kind = AST_SIP_CONF_INT},
+	[RINGING] = {.name = "ringing", .kind = AST_SIP_CONF_ENUM, .words = words},
+	[GO_ON] = {.name = "go_on", .kind = AST_SIP_CONF_FLAGS, .words = words},
+	[VIA] = {.name = "via", .kind = AST_SIP_CONF_URI},
+	[ACTIVE] = {.name = "active", .kind = AST_SIP_CONF_BOOL},
+};
+
+static int check_route(const struct ast_sip_conf_object *o, struct ast_sip_conf_check *c, void **prepared)
+{
+	struct rs_str pattern = ast_sip_conf_str(o, PATTERN);
+
+	FUZZ_CHECK(pattern.len && ast_sip_conf_uint(o, TIMEOUT) >= 1 && ast_sip_conf_uint(o, TIMEOUT) <= 600);
+	if (pattern.p[0] == '!') {
+		ast_sip_conf_refuse(c, "pattern", "pattern: '%.*s' is refused", RS_FMT(pattern));
+		return -1;
+	}
+	*prepared = rs_str_dup(pattern);
+	return 0;
+}
+
+static const struct ast_sip_conf_type file_types[] = {
+	{.name = "general", .single = true, .options = &route[TIMEOUT], .n = 1},
+	{.name = "route",
+	 .options = route,
+	 .n = RS_ARRAY_SIZE(route),
+	 .check = check_route,
+	 .release = free},
+};
+static const struct ast_sip_conf_file routes = {
+	.size = sizeof(routes), .name = "routes.conf", .types = file_types, .n_types = RS_ARRAY_SIZE(file_types)};
+static const struct ast_sip_conf_file *const files[] = {&routes, NULL};
+
+static void touch_routes(struct ast_sip_snapshot *s)
+{
+	struct ast_sip_conf_objects v = ast_sip_conf_objects(s, "routes.conf", "route");
+
+	FUZZ_CHECK(ast_sip_conf_single(s, "routes.conf", "general"));
+	for (uint32_t i = 0; i < v.n; i++) {
+		struct ast_sip_strings endpoints = ast_sip_conf_list(v.v[i], ENDPOINT);
+
+		FUZZ_CHECK(ast_sip_conf_object_find(s, "routes.conf", "route", ast_sip_conf_object_id(v.v[i])) == v.v[i]);
+		FUZZ_CHECK(rs_str_eqz(ast_sip_conf_str(v.v[i], PATTERN), ast_sip_conf_prepared(v.v[i])));
+		touch_strings(endpoints);
+		for (uint32_t e = 0; e < endpoints.n; e++)
+			FUZZ_CHECK(ast_sip_snapshot_endpoint(s, endpoints.v[e]));
+		ast_sip_conf_object_options(v.v[i], touch_option, NULL);
+	}
+}
+
 /* ---- loads ---- */
 
 static void check_modules(void)
@@ -215,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (s) {
 		touch_endpoints(s);
 		touch_others(s);
+		touch_routes(s);
 		/* What loads once loads again. */
 		again = load(s);
 		FUZZ_CHECK(again);
@@ -222,6 +283,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ast_sip_snapshot_unref(s);
 		touch_endpoints(again);
 		touch_others(again);
+		touch_routes(again);
 		ast_sip_snapshot_unref(again);
 	}
 	check_before();
@@ -241,6 +303,7 @@ static int resolve(const char *host, struct sip_addr *out, size_t max)
 
 static void clean_up(void)
 {
+	ast_sip_conf_files_remove(NULL);
 	ast_sip_snapshot_unref(before);
 	remove_files();
 	rmdir(dir);
@@ -248,6 +311,7 @@ static void clean_up(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	struct ast_sip_conf_errors errors = {0};
 	const char *tmp = getenv("TMPDIR");
 
 	(void)argc;
@@ -258,6 +322,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	FUZZ_CHECK(mkdtemp(dir));
 	write_file("pjsip.conf", RS_STR("[alice]\ntype=endpoint\naors=alice\nfrom_user=a\n[alice]\ntype=aor\n"
 					"[e]\ntype=endpoint\ncallerid=x\n"));
+	FUZZ_CHECK(ast_sip_conf_files_add(NULL, files, &errors) == 0);
 	before = load(NULL);
 	FUZZ_CHECK(before);
 	atexit(clean_up);

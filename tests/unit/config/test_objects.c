@@ -89,6 +89,26 @@ static void options_that_do_not_apply_are_reported_once_each(void **state)
 	ast_sip_snapshot_unref(s);
 }
 
+static void what_calls_follow_applies(void **state)
+{
+	struct ast_sip_snapshot *s = conf_good(
+		*state, E "100rel=no\ntimers=no\ntimers_min_se=100\ntimers_sess_expires=100\nallow_transfer=no\n"
+			  "redirect_method=uri_pjsip\nfollow_redirect_methods=message\nuser_eq_phone=yes\n"
+			  "callerid=A <1>\ncallerid_privacy=prohib\ntrust_id_outbound=yes\nsend_pai=yes\nsend_rpid=yes\n"
+			  "send_diversion=no\nsend_history_info=yes\ndevice_state_busy_at=2\nrefer_blind_progress=no\n"
+			  "ignore_183_without_sdp=yes\ninband_progress=no\n[global]\nnorefersub=no\n");
+	struct ast_sip_strings na = ast_sip_snapshot_not_applicable(s);
+	struct ast_sip_endpoint *e = ast_sip_endpoint_find(s, RS_STR("e"));
+
+	assert_int_equal(na.n, 1);
+	assert_string_equal(na.v[0].p, "endpoint.inband_progress");
+	assert_true(ast_sip_endpoint_settings(e)->ignore_183_without_sdp);
+	assert_int_equal(ast_sip_endpoint_settings(e)->device_state_busy_at, 2);
+	assert_false(ast_sip_snapshot_global(s)->norefersub);
+	ast_sip_endpoint_unref(e);
+	ast_sip_snapshot_unref(s);
+}
+
 static void global_and_system_need_no_type(void **state)
 {
 	struct ast_sip_snapshot *s = conf_good(*state, "[global]\nuser_agent=\nmax_forwards=20\n[tuning]\ntype=system\n"
@@ -320,6 +340,7 @@ int main(void)
 		conf_test(unknown_and_missing_types_are_warnings),
 		conf_test(types_that_are_not_built_yet_are_reported_once),
 		conf_test(options_that_do_not_apply_are_reported_once_each),
+		conf_test(what_calls_follow_applies),
 		conf_test(global_and_system_need_no_type),
 		conf_test(global_and_system_have_the_defaults_of_the_reference),
 		conf_test(a_transport_has_its_default_port_and_networks),

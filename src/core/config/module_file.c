@@ -151,6 +151,7 @@ static struct conf_schema *schemas_make(struct ast_sip_module *m, const struct a
 					struct ast_sip_conf_errors *errors)
 {
 	struct conf_schema *list = NULL, **end = &list;
+	unsigned n = 0;
 
 	for (; *files; files++) {
 		struct conf_schema *s = conf_schema_new(m, *files, errors);
@@ -158,6 +159,7 @@ static struct conf_schema *schemas_make(struct ast_sip_module *m, const struct a
 
 		if (!s)
 			goto failed;
+		n++;
 		pthread_mutex_lock(&schemas.lock);
 		taken = schema_find(schemas.first, s->name) || schema_find(list, s->name);
 		pthread_mutex_unlock(&schemas.lock);
@@ -165,6 +167,10 @@ static struct conf_schema *schemas_make(struct ast_sip_module *m, const struct a
 		end = &s->next;
 		if (taken) {
 			conf_error_add(errors, false, s->name, 0, "a module that is loaded has a file of that name");
+			goto failed;
+		}
+		if (n > CONF_FILES_OF_MODULE) {
+			conf_error_add(errors, false, s->name, 0, "more files than a module may have");
 			goto failed;
 		}
 	}
@@ -217,12 +223,8 @@ static int schemas_read(struct ast_sip_snapshot *now, struct conf_schema *list, 
 	struct conf_files files = {v, 0};
 
 	for (struct conf_schema *s = list; s; s = s->next) {
-		struct conf_file *f = NULL;
+		struct conf_file *f = conf_file_read(now->dir.p, s, now->content, errors);
 
-		if (files.n == CONF_FILES_OF_MODULE)
-			conf_error_add(errors, false, s->name, 0, "more files than a module may have");
-		else
-			f = conf_file_read(now->dir.p, s, now->content, errors);
 		if (f)
 			v[files.n++] = f;
 	}

@@ -107,7 +107,7 @@ struct conf_file *conf_file_ref(struct conf_file *f);
 /* With the last reference what was prepared is freed, then everything. NULL is allowed. */
 void conf_file_unref(struct conf_file *f);
 
-#define CONF_FILES_OF_MODULE 8
+#define CONF_FILES_OF_MODULE 8 /* as res_sip/module.h says */
 /* Reads every file that modules have added. What is missing is told in errors. Free with conf_files_free in any case. */
 void conf_files_read(const char *dir, struct ast_sip_snapshot *s, struct conf_files *out,
 		     struct ast_sip_conf_errors *errors);

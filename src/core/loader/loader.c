@@ -275,6 +275,7 @@ void ast_sip_loader_stop(unsigned grace_ms)
 			continue;
 		/* Its code stays mapped: the process is about to end, and something may still be in it. */
 		rs_event(RS_LOG_WARNING, "module.kept", RS_FZ("module", m->name), RS_FZ("why", why.text));
+		ast_sip_conf_files_remove(m);
 		atomic_store(&m->state, MODULE_DECLINED);
 		all = false;
 	}

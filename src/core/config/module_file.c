@@ -181,20 +181,20 @@ failed:
 }
 
 /* Whether f stays beside more: it is no earlier reading of one of these, which a removal without memory has left. */
-static bool stays(const struct conf_file *f, const struct ast_sip_module *without, const struct conf_files *more)
+static bool stays(const struct conf_file *f, const struct conf_schema *without, const struct conf_files *more)
 {
-	if (without && f->schema->module == without)
-		return false;
+	for (; without; without = without->next)
+		if (f->schema == without)
+			return false;
 	for (uint32_t i = 0; i < more->n; i++)
 		if (strcmp(f->schema->name, more->v[i]->schema->name) == 0)
 			return false;
 	return true;
 }
 
-/* Puts a snapshot in force that has now's objects, and of files those of other modules than without, and those of more.
- * 0, or -1 without memory. */
-static int files_replace(struct ast_sip_snapshot *now, const struct ast_sip_module *without,
-			 const struct conf_files *more)
+/* Puts a snapshot in force that has now's objects, and of files now's but for those of the list without, and more. 0, or
+ * -1 without memory. */
+static int files_replace(struct ast_sip_snapshot *now, const struct conf_schema *without, const struct conf_files *more)
 {
 	uint32_t old = now->files.n, n = 0;
 	struct conf_file **v = calloc(old + more->n + 1, sizeof(struct conf_file *));
@@ -305,7 +305,7 @@ void ast_sip_conf_files_remove(struct ast_sip_module *m)
 	taken = schemas_take(m);
 	now = taken ? ast_sip_snapshot_get() : NULL;
 	/* Without memory the objects stay in force, and nobody asks for them. */
-	if (now && files_replace(now, m, &none) != 0)
+	if (now && files_replace(now, taken, &none) != 0)
 		rs_log_line(RS_LOG_WARNING, "module_file.c", "No memory: %s stays in the configuration until a reload",
 			    taken->name);
 	ast_sip_snapshot_unref(now);

@@ -61,27 +61,27 @@ struct ast_sip_conf_option {
 	const char *def; /* as it would stand in the file; NULL: no, 0, empty, the first word */
 	uint32_t min, max;
 	const struct ast_sip_conf_word *words; /* ENUM, FLAGS; ends with a NULL name */
-	const char *refers; /* STR, LIST: ids of "endpoint", "aor", "auth" or "transport" of pjsip.conf, which must be there */
+	const char *refers; /* STR, LIST: ids of that type of pjsip.conf: "endpoint", "aor", "auth" or "transport" */
 	const char *help;
 };
 
 struct ast_sip_conf_type {
 	const char *name; /* the value of type= */
-	/* One section at most, which needs no type= when it has the type's name ([general]); without it there is an object
-	 * of defaults. */
+	/* One section at most, which needs no type= when it has the type's name ([general]); without it there is an
+	 * object of defaults. */
 	bool single;
 	const struct ast_sip_conf_option *options;
 	size_t n; /* up to 192 */
 	/*
-	 * After an object was read without an error; may be NULL. 0, or -1 after ast_sip_conf_refuse. *prepared (NULL before)
-	 * may be set to what the module makes of the object, a compiled pattern say; only together with 0. On the thread
-	 * that loads, which may block; also before the module's load (res_sipd --check never calls that), so that it may use
-	 * nothing that load makes.
+	 * After an object was read without an error; may be NULL. 0, or -1 after ast_sip_conf_refuse. *prepared (NULL
+	 * before) may be set to what the module makes of the object, a compiled pattern say; only together with 0. On
+	 * the thread that loads, which may block; also before the module's load (res_sipd --check never calls that), so
+	 * that it may use nothing that load makes.
 	 */
 	int (*check)(const struct ast_sip_conf_object *o, struct ast_sip_conf_check *c, void **prepared);
 	/*
-	 * Frees *prepared, when the last snapshot with the object goes, at the latest before the module is unmapped. On any
-	 * thread, with a lock held: it calls nothing of the configuration.
+	 * Frees *prepared, when the last snapshot with the object goes, at the latest before the module is unmapped. On
+	 * any thread, with a lock held: it calls nothing of the configuration.
 	 */
 	void (*release)(void *prepared);
 };
@@ -97,8 +97,8 @@ struct ast_sip_conf_file {
 /* ---- during a check ---- */
 
 /*
- * The snapshot that is being built, lent: its endpoints and so on are there, no objects of modules' files. NULL: pjsip.conf
- * has errors, so that what it lacks is no error.
+ * The snapshot that is being built, lent: its endpoints and so on are there, no objects of modules' files. NULL:
+ * pjsip.conf has errors, so that what it lacks is no error.
  */
 RS_API struct ast_sip_snapshot *ast_sip_conf_check_snapshot(struct ast_sip_conf_check *c);
 /* The object is in error (or, a warning, only doubtful), at the line of option (NULL or not set: at its section). */
@@ -128,12 +128,12 @@ RS_API struct rs_str ast_sip_conf_object_id(const struct ast_sip_conf_object *o)
 RS_API void *ast_sip_conf_prepared(const struct ast_sip_conf_object *o);
 
 /*
- * Values by row, the place of the option in its type's table. One that is not there, or is of another kind, is a mistake
- * of the program and ends it with a message. Texts are NUL-terminated, too.
+ * Values by row, the place of the option in its type's table. One that is not there, or is of another kind, is a
+ * mistake of the program and ends it with a message. Texts are NUL-terminated, too.
  */
 RS_API bool ast_sip_conf_bool(const struct ast_sip_conf_object *o, unsigned row);
 RS_API uint32_t ast_sip_conf_uint(const struct ast_sip_conf_object *o, unsigned row);
-RS_API int ast_sip_conf_int(const struct ast_sip_conf_object *o, unsigned row);       /* INT, ENUM, FLAGS */
+RS_API int ast_sip_conf_int(const struct ast_sip_conf_object *o, unsigned row);           /* INT, ENUM, FLAGS */
 RS_API struct rs_str ast_sip_conf_str(const struct ast_sip_conf_object *o, unsigned row); /* STR, URI */
 RS_API struct ast_sip_strings ast_sip_conf_list(const struct ast_sip_conf_object *o, unsigned row);
 /* Whether the file sets it. */
@@ -143,6 +143,7 @@ RS_API int ast_sip_conf_row(const struct ast_sip_conf_object *o, const char *opt
 
 /* Every option with its effective value in text, sorted by name; secrets are left out ("********"). */
 RS_API void ast_sip_conf_object_options(const struct ast_sip_conf_object *o,
-					void (*each)(void *token, struct rs_str name, struct rs_str value), void *token);
+					void (*each)(void *token, struct rs_str name, struct rs_str value),
+					void *token);
 
 #endif

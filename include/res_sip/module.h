@@ -50,7 +50,8 @@ struct ast_sip_module_info {
 	void (*unload)(void);
 	/* After a new configuration came into force; may be NULL. 0 or -1. */
 	int (*reload)(void);
-	/* Configuration files of its own (res_sip/conf_file.h), up to 8, NULL-terminated; may be NULL. They are read before load. */
+	/* Configuration files of its own (res_sip/conf_file.h), up to 8, NULL-terminated; may be NULL. They are read
+	 * before load. */
 	const struct ast_sip_conf_file *const *conf_files;
 	struct ast_sip_module **self; /* set by AST_SIP_MODULE */
 };

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *const names[] = {"pjsip.conf", "res_sip.conf", "acl.conf", "modules.conf", "more.conf", "routes.conf"};
+static const char *const names[] = {"pjsip.conf",   "res_sip.conf", "acl.conf",
+				    "modules.conf", "more.conf",    "routes.conf"};
 
 static char dir[256];
 static struct ast_sip_snapshot *before; /* a sound one */
@@ -197,11 +198,7 @@ static int check_route(const struct ast_sip_conf_object *o, struct ast_sip_conf_
 
 static const struct ast_sip_conf_type file_types[] = {
 	{.name = "general", .single = true, .options = &route[TIMEOUT], .n = 1},
-	{.name = "route",
-	 .options = route,
-	 .n = RS_ARRAY_SIZE(route),
-	 .check = check_route,
-	 .release = free},
+	{.name = "route", .options = route, .n = RS_ARRAY_SIZE(route), .check = check_route, .release = free},
 };
 static const struct ast_sip_conf_file routes = {
 	.size = sizeof(routes), .name = "routes.conf", .types = file_types, .n_types = RS_ARRAY_SIZE(file_types)};
@@ -215,7 +212,8 @@ static void touch_routes(struct ast_sip_snapshot *s)
 	for (uint32_t i = 0; i < v.n; i++) {
 		struct ast_sip_strings endpoints = ast_sip_conf_list(v.v[i], ENDPOINT);
 
-		FUZZ_CHECK(ast_sip_conf_object_find(s, "routes.conf", "route", ast_sip_conf_object_id(v.v[i])) == v.v[i]);
+		FUZZ_CHECK(ast_sip_conf_object_find(s, "routes.conf", "route", ast_sip_conf_object_id(v.v[i])) ==
+			   v.v[i]);
 		FUZZ_CHECK(rs_str_eqz(ast_sip_conf_str(v.v[i], PATTERN), ast_sip_conf_prepared(v.v[i])));
 		touch_strings(endpoints);
 		for (uint32_t e = 0; e < endpoints.n; e++)

@@ -192,8 +192,8 @@ static bool stays(const struct conf_file *f, const struct conf_schema *without, 
 	return true;
 }
 
-/* Puts a snapshot in force that has now's objects, and of files now's but for those of the list without, and more. 0, or
- * -1 without memory. */
+/* Puts a snapshot in force that has now's objects, and of files now's but for those of the list without, and more. 0,
+ * or -1 without memory. */
 static int files_replace(struct ast_sip_snapshot *now, const struct conf_schema *without, const struct conf_files *more)
 {
 	uint32_t old = now->files.n, n = 0;

@@ -15,8 +15,8 @@
 /* ---- for the loader and the core ---- */
 
 /*
- * Adds m's files (NULL: none), all or none, and reads each at once into a new snapshot, which replaces the one in force;
- * without one they are read with the first load. 0, or -1 with errors. Blocks on files. Not in a load.
+ * Adds m's files (NULL: none), all or none, and reads each at once into a new snapshot, which replaces the one in
+ * force; without one they are read with the first load. 0, or -1 with errors. Blocks on files. Not in a load.
  */
 int ast_sip_conf_files_add(struct ast_sip_module *m, const struct ast_sip_conf_file *const *files,
 			   struct ast_sip_conf_errors *errors);
@@ -108,7 +108,8 @@ struct conf_file *conf_file_ref(struct conf_file *f);
 void conf_file_unref(struct conf_file *f);
 
 #define CONF_FILES_OF_MODULE 8 /* as res_sip/module.h says */
-/* Reads every file that modules have added. What is missing is told in errors. Free with conf_files_free in any case. */
+/* Reads every file that modules have added. What is missing is told in errors. Free with conf_files_free in any case.
+ */
 void conf_files_read(const char *dir, struct ast_sip_snapshot *s, struct conf_files *out,
 		     struct ast_sip_conf_errors *errors);
 void conf_files_free(struct conf_files *files);

@@ -110,7 +110,8 @@ static void refers_check(struct reading *r, const struct conf_option *o, int typ
 			continue;
 		conf_at(r->l, o->name);
 		id_suggest(r, t, list.v[i], hint, sizeof(hint));
-		conf_fail(r->l, "%s: there is no %s '%.*s'%s", o->name, conf_types[type]->name, RS_FMT(list.v[i]), hint);
+		conf_fail(r->l, "%s: there is no %s '%.*s'%s", o->name, conf_types[type]->name, RS_FMT(list.v[i]),
+			  hint);
 	}
 }
 
@@ -145,8 +146,8 @@ static struct ast_sip_conf_object *object_make(struct reading *r, const struct c
 					       const void *draft)
 {
 	size_t size = t->type.settings_size;
-	struct ast_sip_conf_object *o = conf_pool_zalloc(
-		&r->file->pool, sizeof(*o) + size + conf_settings_text_size(&t->type, draft) + 1);
+	struct ast_sip_conf_object *o =
+		conf_pool_zalloc(&r->file->pool, sizeof(*o) + size + conf_settings_text_size(&t->type, draft) + 1);
 
 	if (!o)
 		return NULL;
@@ -321,7 +322,8 @@ static void file_build(struct reading *r, const char *dir)
 struct conf_file *conf_file_read(const char *dir, struct conf_schema *schema, struct ast_sip_snapshot *s,
 				 struct ast_sip_conf_errors *errors)
 {
-	struct reading r = {.l = calloc(1, sizeof(*r.l)), .schema = schema, .file = conf_file_new(schema), .snapshot = s};
+	struct reading r = {
+		.l = calloc(1, sizeof(*r.l)), .schema = schema, .file = conf_file_new(schema), .snapshot = s};
 	size_t before = errors->n_fatal;
 
 	if (r.l && r.file) {

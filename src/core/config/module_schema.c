@@ -96,9 +96,8 @@ static int row_make(struct making *m, const struct ast_sip_conf_option *from, st
 		return wrong(m, from->name, mistake);
 	if (!def && from->kind == AST_SIP_CONF_ENUM)
 		def = from->words[0].name;
-	*row = (struct conf_schema_row){.kind = from->kind,
-					.required = from->flags & AST_SIP_CONF_REQUIRED,
-					.refers = refers_to(from->refers)};
+	*row = (struct conf_schema_row){
+		.kind = from->kind, .required = from->flags & AST_SIP_CONF_REQUIRED, .refers = refers_to(from->refers)};
 	*o = (struct conf_option){.name = copy(m, from->name),
 				  .kind = kind_of(from->kind),
 				  .class_ = 'S',

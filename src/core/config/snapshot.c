@@ -94,7 +94,8 @@ struct ast_sip_snapshot *conf_snapshot_new(void)
 	return s;
 }
 
-struct ast_sip_snapshot *conf_snapshot_view(struct ast_sip_snapshot *content, struct conf_file *const *files, uint32_t n)
+struct ast_sip_snapshot *conf_snapshot_view(struct ast_sip_snapshot *content, struct conf_file *const *files,
+					    uint32_t n)
 {
 	const size_t at = offsetof(struct ast_sip_snapshot, pool);
 	struct ast_sip_snapshot *s = conf_snapshot_new();

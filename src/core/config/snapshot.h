@@ -62,7 +62,8 @@ struct ast_sip_snapshot {
 /* One reference. */
 struct ast_sip_snapshot *conf_snapshot_new(void);
 /* A view, one reference; takes its own on content and on each of files. NULL: no memory. */
-struct ast_sip_snapshot *conf_snapshot_view(struct ast_sip_snapshot *content, struct conf_file *const *files, uint32_t n);
+struct ast_sip_snapshot *conf_snapshot_view(struct ast_sip_snapshot *content, struct conf_file *const *files,
+					    uint32_t n);
 /* Sorts v and makes the hash; id_at as in the struct. Takes over v (malloc'd). -1: no memory. */
 int conf_table_make(struct conf_table *t, void **v, uint32_t n, size_t id_at);
 /* Lets go of what t refers to; its memory is the snapshot's. NULL is allowed. */

@@ -71,7 +71,7 @@ void module_close(struct ast_sip_module *m)
 {
 	void *handle = m->handle;
 
-	/* Snapshots of before may still have objects of its files: what it made of them goes while its code is there. */
+	/* Earlier snapshots may still have objects of its files: what it made of them goes while its code is there. */
 	ast_sip_conf_files_remove(m);
 	ast_sip_conf_files_sever(m);
 	m->info = NULL;

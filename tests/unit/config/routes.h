@@ -85,11 +85,7 @@ static void route_release(void *prepared)
 
 static const struct ast_sip_conf_type TYPES[] = {
 	{.name = "general", .single = true, .options = GENERAL, .n = RS_ARRAY_SIZE(GENERAL)},
-	{.name = "route",
-	 .options = ROUTE,
-	 .n = RS_ARRAY_SIZE(ROUTE),
-	 .check = route_check,
-	 .release = route_release},
+	{.name = "route", .options = ROUTE, .n = RS_ARRAY_SIZE(ROUTE), .check = route_check, .release = route_release},
 };
 static const struct ast_sip_conf_file ROUTES = {
 	.size = sizeof(ROUTES), .name = "routes.conf", .types = TYPES, .n_types = RS_ARRAY_SIZE(TYPES)};

@@ -115,9 +115,9 @@ static void objects_keep_the_order_of_the_file_and_its_includes(void **state)
 
 static void templates_give_and_lists_gather(void **state)
 {
-	struct ast_sip_snapshot *s =
-		routes_good(*state, "[t](!)\ntype=route\npattern=_9\ntimeout=5\nendpoint=a\n[x](t)\ntimeout=6\nendpoint=b\n"
-				    "[y](t)\n[y](+)\nnote=added\n");
+	struct ast_sip_snapshot *s = routes_good(
+		*state, "[t](!)\ntype=route\npattern=_9\ntimeout=5\nendpoint=a\n[x](t)\ntimeout=6\nendpoint=b\n"
+			"[y](t)\n[y](+)\nnote=added\n");
 
 	assert_int_equal(ast_sip_conf_uint(route(s, "x"), TIMEOUT), 6);
 	assert_int_equal(ast_sip_conf_list(route(s, "x"), ENDPOINT).n, 2);
@@ -192,7 +192,8 @@ static void mistakes_are_told_with_their_place_and_the_nearest_name(void **state
 		unsigned line;
 		const char *what;
 	} bad[] = {
-		{"[x]\ntype=route\npattern=_1\nstrp=1\n", 4, "route 'x': unknown option 'strp' (did you mean 'strip'?)"},
+		{"[x]\ntype=route\npattern=_1\nstrp=1\n", 4,
+		 "route 'x': unknown option 'strp' (did you mean 'strip'?)"},
 		{"[x]\ntype=route\npattern=_1\nstrip=21\n", 4, "route 'x': strip: '21' is no number from 0 to 20"},
 		{"[x]\ntype=route\npattern=_1\ntimeout=0\n", 4, "is no number from 1 to 600"},
 		{"[x]\ntype=route\npattern=_1\noffset=1x\n", 4, "offset: '1x' is no number"},

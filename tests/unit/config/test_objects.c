@@ -92,11 +92,12 @@ static void options_that_do_not_apply_are_reported_once_each(void **state)
 static void what_calls_follow_applies(void **state)
 {
 	struct ast_sip_snapshot *s = conf_good(
-		*state, E "100rel=no\ntimers=no\ntimers_min_se=100\ntimers_sess_expires=100\nallow_transfer=no\n"
-			  "redirect_method=uri_pjsip\nfollow_redirect_methods=message\nuser_eq_phone=yes\n"
-			  "callerid=A <1>\ncallerid_privacy=prohib\ntrust_id_outbound=yes\nsend_pai=yes\nsend_rpid=yes\n"
-			  "send_diversion=no\nsend_history_info=yes\ndevice_state_busy_at=2\nrefer_blind_progress=no\n"
-			  "ignore_183_without_sdp=yes\ninband_progress=no\n[global]\nnorefersub=no\n");
+		*state,
+		E "100rel=no\ntimers=no\ntimers_min_se=100\ntimers_sess_expires=100\nallow_transfer=no\n"
+		  "redirect_method=uri_pjsip\nfollow_redirect_methods=message\nuser_eq_phone=yes\n"
+		  "callerid=A <1>\ncallerid_privacy=prohib\ntrust_id_outbound=yes\nsend_pai=yes\nsend_rpid=yes\n"
+		  "send_diversion=no\nsend_history_info=yes\ndevice_state_busy_at=2\nrefer_blind_progress=no\n"
+		  "ignore_183_without_sdp=yes\ninband_progress=no\n[global]\nnorefersub=no\n");
 	struct ast_sip_strings na = ast_sip_snapshot_not_applicable(s);
 	struct ast_sip_endpoint *e = ast_sip_endpoint_find(s, RS_STR("e"));
 

@@ -58,8 +58,9 @@ static void a_module_with_a_bad_file_declines(void **state)
 	assert_string_equal(notes(), "load test_plain");
 	assert_false(known());
 	assert_int_equal(ast_sip_loader_load("test_files", &why), -1);
-	assert_string_equal(why, "test_files has declined to load: files.conf:2: general 'general': unknown option 'levle' "
-				 "(did you mean 'level'?)");
+	assert_string_equal(why,
+			    "test_files has declined to load: files.conf:2: general 'general': unknown option 'levle' "
+			    "(did you mean 'level'?)");
 	free(why);
 	conf_put("files.conf", "[general]\nlevel=8\nlevel=10\n");
 	assert_int_equal(ast_sip_loader_load("test_files", &why), -1);

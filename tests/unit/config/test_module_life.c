@@ -178,7 +178,7 @@ static void an_object_that_is_kept_outlives_its_snapshot_and_its_module(void **s
 /* ---- threads ---- */
 
 #define READERS 3
-#define ROUNDS  150
+#define ROUNDS  25
 
 static _Atomic bool stop, at_home; /* at_home: the module's code runs, so that what it prepared may be read */
 static pthread_rwlock_t home = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
@@ -194,12 +194,14 @@ static void read_values(struct ast_sip_snapshot *s)
 			abort();
 }
 
-/* The module's part: what it prepared, of the snapshot in force. */
+/* The module's part: what it prepared, of the snapshot in force, which has its file as long as the module is there. */
 static void read_prepared(void)
 {
 	struct ast_sip_snapshot *s = ast_sip_snapshot_get();
 	struct ast_sip_conf_objects routes = ast_sip_conf_objects(s, "routes.conf", "route");
 
+	if (routes.n != 2)
+		abort();
 	for (uint32_t i = 0; i < routes.n; i++) {
 		const char *prepared = ast_sip_conf_prepared(routes.v[i]);
 
@@ -254,6 +256,29 @@ static void *reloader(void *dir)
 	return NULL;
 }
 
+/* Loads that nobody puts in force, as a check makes them. */
+static void *checker(void *dir)
+{
+	while (!atomic_load(&stop)) {
+		struct ast_sip_conf_errors errors = {0};
+		struct ast_sip_snapshot *s = ast_sip_snapshot_load(dir, NULL, &errors);
+
+		if (!s)
+			abort();
+		read_values(s);
+		ast_sip_snapshot_unref(s);
+		ast_sip_conf_errors_free(&errors);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void let_others_run(unsigned turns)
+{
+	while (turns-- > 0)
+		sched_yield();
+}
+
 static void set_at_home(bool yes)
 {
 	pthread_rwlock_wrlock(&home);
@@ -264,27 +289,28 @@ static void set_at_home(bool yes)
 static void nothing_of_a_module_runs_after_it_was_severed_whatever_others_hold(void **state)
 {
 	struct conf_dir *d = *state;
-	pthread_t threads[READERS + 1];
+	pthread_t threads[READERS + 2];
 
 	in_force(d, ROUTE_X "[y]\ntype=route\npattern=_22\n");
 	atomic_store(&stop, false);
 	for (unsigned i = 0; i < READERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, reader, NULL), 0);
 	assert_int_equal(pthread_create(&threads[READERS], NULL, reloader, d->path), 0);
+	assert_int_equal(pthread_create(&threads[READERS + 1], NULL, checker, d->path), 0);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		atomic_store(&unmapped, false);
 		assert_int_equal(files_add(d, ONE, ROUTES_FILES), 0);
 		set_at_home(true);
-		for (unsigned n = 0; n < i % 5; n++)
-			sched_yield();
+		let_others_run(i % 10);
 		set_at_home(false);
 		ast_sip_conf_files_remove(ONE);
 		ast_sip_conf_files_sever(ONE);
 		atomic_store(&unmapped, true); /* check and release abort from here on */
 		assert_int_equal(atomic_load(&prepared_now), 0);
+		let_others_run(i % 10);
 	}
 	atomic_store(&stop, true);
-	for (unsigned i = 0; i < READERS + 1; i++)
+	for (unsigned i = 0; i < READERS + 2; i++)
 		pthread_join(threads[i], NULL);
 	atomic_store(&unmapped, false);
 }

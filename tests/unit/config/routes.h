@@ -6,6 +6,7 @@
 
 #include "core/config/module_file.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 /* Two modules' handles; only their addresses count. */
@@ -40,6 +41,16 @@ static const struct ast_sip_conf_option GENERAL[] = {
 static _Atomic int prepared_now; /* prepared and not freed */
 static _Atomic bool unmapped;    /* the module's code is gone */
 
+static _Atomic bool slow, inside; /* slow: a check takes its time; inside: one runs */
+
+static inline void take_time(void)
+{
+	atomic_store(&inside, true);
+	for (unsigned i = 0; i < 2000; i++)
+		sched_yield();
+	atomic_store(&inside, false);
+}
+
 /* What the module makes of a pattern: a copy with a mark before it. */
 static int route_check(const struct ast_sip_conf_object *o, struct ast_sip_conf_check *c, void **prepared)
 {
@@ -49,6 +60,8 @@ static int route_check(const struct ast_sip_conf_object *o, struct ast_sip_conf_
 
 	if (atomic_load(&unmapped))
 		abort();
+	if (atomic_load(&slow))
+		take_time();
 	if (rs_str_eqz(ast_sip_conf_str(o, NOTE), "doubtful"))
 		ast_sip_conf_warn(c, "note", "note: '%s' is doubtful", ast_sip_conf_str(o, NOTE).p);
 	if (rs_str_starts(ast_sip_conf_str(o, NOTE), RS_STR("needs ")) && s) {

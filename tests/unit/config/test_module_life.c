@@ -5,7 +5,6 @@
 #include "routes.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #define E "[a]\ntype=endpoint\n[b]\ntype=endpoint\n"
 
@@ -177,6 +176,70 @@ static void an_object_that_is_kept_outlives_its_snapshot_and_its_module(void **s
 
 /* ---- threads ---- */
 
+static void *load_alone(void *dir)
+{
+	struct ast_sip_conf_errors errors = {0};
+
+	ast_sip_snapshot_unref(ast_sip_snapshot_load(dir, NULL, &errors));
+	ast_sip_conf_errors_free(&errors);
+	return NULL;
+}
+
+static void a_module_that_goes_waits_for_its_check(void **state)
+{
+	struct conf_dir *d = *state;
+	pthread_t t;
+
+	in_force(d, ROUTE_X);
+	assert_int_equal(files_add(d, ONE, ROUTES_FILES), 0);
+	atomic_store(&slow, true);
+	assert_int_equal(pthread_create(&t, NULL, load_alone, d->path), 0);
+	while (!atomic_load(&inside))
+		sched_yield();
+	ast_sip_conf_files_remove(ONE);
+	assert_false(atomic_load(&inside));
+	ast_sip_conf_files_sever(ONE);
+	atomic_store(&unmapped, true);
+	pthread_join(t, NULL);
+	atomic_store(&slow, false);
+	assert_int_equal(atomic_load(&prepared_now), 0);
+}
+
+static _Atomic bool added;
+
+static void *add_routes(void *unused)
+{
+	struct ast_sip_conf_errors errors = {0};
+
+	(void)unused;
+	if (ast_sip_conf_files_add(ONE, ROUTES_FILES, &errors) != 0)
+		abort();
+	atomic_store(&added, true);
+	ast_sip_conf_errors_free(&errors);
+	return NULL;
+}
+
+static void a_file_that_comes_during_a_reload_is_not_lost(void **state)
+{
+	struct conf_dir *d = *state;
+	struct ast_sip_snapshot *s;
+	pthread_t t;
+
+	in_force(d, ROUTE_X);
+	ast_sip_conf_change_begin();
+	s = conf_load_again(d, NULL);
+	assert_non_null(s);
+	assert_int_equal(pthread_create(&t, NULL, add_routes, NULL), 0);
+	for (unsigned i = 0; i < 20000 && !atomic_load(&added); i++)
+		sched_yield();
+	ast_sip_snapshot_install(s);
+	ast_sip_conf_change_end();
+	pthread_join(t, NULL);
+	s = ast_sip_snapshot_get();
+	assert_non_null(route(s, "x"));
+	ast_sip_snapshot_unref(s);
+}
+
 #define READERS 3
 #define ROUNDS  25
 
@@ -325,6 +388,8 @@ int main(void)
 		T(a_module_that_goes_takes_its_own_objects_only),
 		T(a_reload_makes_objects_anew_and_frees_the_old),
 		T(an_object_that_is_kept_outlives_its_snapshot_and_its_module),
+		T(a_module_that_goes_waits_for_its_check),
+		T(a_file_that_comes_during_a_reload_is_not_lost),
 		T(nothing_of_a_module_runs_after_it_was_severed_whatever_others_hold),
 	};
 

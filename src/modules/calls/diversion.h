@@ -45,10 +45,9 @@ enum call_divert_reason call_divert_reason_of_status(unsigned status, bool rang)
 /* What the answer says itself in a Diversion header, else by its status. */
 enum call_divert_reason call_divert_reason_of_response(struct sip_msg *msg, bool rang);
 
-/* Header values, one a line. */
+struct call_entry;
 struct call_entries {
-	char *text;
-	uint32_t len;
+	struct call_entry **v; /* room for CALL_MAX_DIVERSIONS; NULL: none yet */
 	uint32_t n;
 };
 
@@ -72,7 +71,7 @@ uint32_t call_diversion_count(const struct call_diversion *d);
 /* The call goes on to another target: redirected, forwarded, or transferred. */
 struct call_hop {
 	struct rs_str name; /* display name of who diverted; may be empty */
-	struct rs_str from; /* its URI: what the call was for */
+	struct rs_str from; /* its URI: what the call was for (the Request-URI that came, when it was that) */
 	struct rs_str to;   /* the URI that it is for now */
 	enum call_divert_reason reason;
 	unsigned status; /* the answer that made it so, in the hi-entry's Reason; 0: none did */

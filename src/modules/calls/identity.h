@@ -44,14 +44,16 @@ enum call_privacy {
 struct call_party {
 	char *block;          /* holds the strings; NULL: there are none */
 	struct rs_str name;   /* display name: UTF-8 without quotes, escapes and controls; may be empty */
-	struct rs_str number; /* user of the URI, or number of a tel URI, without escapes and controls; empty: none */
+	struct rs_str number; /* user of the URI, or number of a tel URI, without escapes; empty: none, or one that
+				 cannot be told without changing it: controls, no UTF-8, too long */
 	struct rs_str host;   /* of that URI; empty: none. For records: it is not told to the other leg */
 	uint8_t presentation; /* enum call_presentation */
 	uint8_t screening;    /* enum call_screening */
 	uint8_t privacy;      /* of enum call_privacy: what its message asked for */
 };
 
-/* Copies the strings, cleaned and within the limits. 0, or -1 (ENOMEM: p is empty). What p held before is not freed. */
+/* An allowed, not screened party of these, cleaned and within the limits; what p held before is not freed. 0, or -1
+ * (ENOMEM: p is empty). */
 int call_party_set(struct call_party *p, struct rs_str name, struct rs_str number, struct rs_str host);
 int call_party_copy(struct call_party *to, const struct call_party *from);
 void call_party_fini(struct call_party *p); /* p is empty then */

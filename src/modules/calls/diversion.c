@@ -398,7 +398,8 @@ static int history_begin(struct call_entries *l, struct rs_str uri)
 	return write_history(&w, uri, index, 1, "") ? history_push(l, written(&w)) : 0;
 }
 
-/* What may stand in a URI's header value (RFC 3261 section 25.1, hnv-unreserved and unreserved); the rest is escaped. */
+/* What may stand in a URI's header value (RFC 3261 section 25.1, hnv-unreserved and unreserved); the rest is escaped.
+ */
 static void write_escaped(struct sip_writer *w, struct rs_str s)
 {
 	static const char hex[] = "0123456789ABCDEF", plain[] = "-_.!~*'()[]/?:+$";

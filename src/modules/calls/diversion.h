@@ -5,9 +5,8 @@
  *
  *   struct call_diversion d;
  *   call_diversion_from_request(msg, settings_of_a, &d);
- *   call_diversion_add(&d, &(struct call_hop){.from = uri, .to = next, .reason = CALL_DIVERT_USER_BUSY, .status = 486});
- *   call_diversion_add_headers(&d, settings_of_b, invite);
- *   call_diversion_fini(&d);
+ *   call_diversion_add(&d, &(struct call_hop){.from = uri, .to = next, .reason = CALL_DIVERT_USER_BUSY, .status =
+ * 486}); call_diversion_add_headers(&d, settings_of_b, invite); call_diversion_fini(&d);
  */
 #ifndef MODULES_CALLS_DIVERSION_H
 #define MODULES_CALLS_DIVERSION_H
@@ -81,9 +80,10 @@ struct call_hop {
 int call_diversion_add(struct call_diversion *d, const struct call_hop *hop);
 
 /*
- * The Diversion (send_diversion) and History-Info (send_history_info) lines of a request that goes on, the last hi-entry
- * being the request's own URI. When privacy is asked for, nothing goes out unless both endpoints are trusted with
- * identities; single entries that are private are made anonymous. Before the seal. 0 or -1 (errno as sip_tx_add_hdr).
+ * The Diversion (send_diversion) and History-Info (send_history_info) lines of a request that goes on, the last
+ * hi-entry being the request's own URI. When privacy is asked for, nothing goes out unless both endpoints are trusted
+ * with identities; single entries that are private are made anonymous. Before the seal. 0 or -1 (errno as
+ * sip_tx_add_hdr).
  */
 int call_diversion_add_headers(struct call_diversion *d, const struct ast_sip_endpoint_settings *endpoint,
 			       struct sip_tx_data *tx);

@@ -144,8 +144,12 @@ static unsigned priv_value(struct rs_str word)
 		const char *word;
 		unsigned bit;
 	} known[] = {
-		{"id", CALL_PRIVACY_ID},           {"user", CALL_PRIVACY_USER},       {"header", CALL_PRIVACY_HEADER},
-		{"session", CALL_PRIVACY_SESSION}, {"history", CALL_PRIVACY_HISTORY}, {"none", CALL_PRIVACY_NONE},
+		{"id", CALL_PRIVACY_ID},
+		{"user", CALL_PRIVACY_USER},
+		{"header", CALL_PRIVACY_HEADER},
+		{"session", CALL_PRIVACY_SESSION},
+		{"history", CALL_PRIVACY_HISTORY},
+		{"none", CALL_PRIVACY_NONE},
 		{"critical", CALL_PRIVACY_CRITICAL},
 	};
 

@@ -21,9 +21,9 @@
 #define CALL_MAX_NUMBER 128 /* number: a longer one is none, since half of it would be another's */
 #define CALL_MAX_HOST   255 /* host: the same */
 
-#define CALL_MAX_FROM   1024 /* what a From of a party takes; more only with a longer from_user or from_domain */
-#define CALL_MAX_REASON 512  /* bytes of the Reason values passed on: what BYE and CANCEL may grow by */
-#define CALL_MAX_REASONS 8   /* of these values */
+#define CALL_MAX_FROM    1024 /* what a From of a party takes; more only with a longer from_user or from_domain */
+#define CALL_MAX_REASON  512  /* bytes of the Reason values passed on: what BYE and CANCEL may grow by */
+#define CALL_MAX_REASONS 8    /* of these values */
 
 /* callerid_privacy in two halves: allowed, prohib, unavailable; and _not_screened, _passed_screen, _failed_screen. */
 enum call_presentation { CALL_ALLOWED, CALL_PROHIBITED, CALL_UNAVAILABLE };
@@ -61,9 +61,9 @@ void call_party_fini(struct call_party *p); /* p is empty then */
 /*
  * Who sends a request. In this order: the endpoint's callerid; with trust_id_inbound P-Asserted-Identity, else
  * Remote-Party-ID; From. Privacy, an anonymous From (RFC 3261 section 8.1.1.3) and the endpoint's callerid_privacy
- * prohibit the presentation. 0 and *p to be given to call_party_fini, or the status to refuse the request with, p empty:
- * 500 for a critical Privacy that cannot be kept here (RFC 3323 section 5: the media is not ours to hide) and without
- * memory.
+ * prohibit the presentation. 0 and *p to be given to call_party_fini, or the status to refuse the request with, p
+ * empty: 500 for a critical Privacy that cannot be kept here (RFC 3323 section 5: the media is not ours to hide) and
+ * without memory.
  */
 unsigned call_party_from_request(struct sip_msg *msg, const struct ast_sip_endpoint_settings *endpoint,
 				 struct call_party *p);

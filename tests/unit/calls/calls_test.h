@@ -7,7 +7,7 @@
 #include "calls/diversion.h"
 #include "calls/identity.h"
 
-#define TO_DESK "To: <sip:desk@example.net>\r\nCall-ID: c@192.0.2.7\r\nCSeq: 1 INVITE\r\n"
+#define TO_DESK  "To: <sip:desk@example.net>\r\nCall-ID: c@192.0.2.7\r\nCSeq: 1 INVITE\r\n"
 #define FROM_LEA "From: \"Lea\" <sip:lea@example.net>;tag=l1\r\n"
 
 struct parsed_msg {
@@ -41,8 +41,10 @@ static inline void msg_end(struct parsed_msg *p)
 
 static inline struct sip_tx_data *outgoing(const char *uri)
 {
-	struct sip_tx_data *tx = sip_tx_request(&(struct sip_tx_request_params){
-		.method = RS_STR("INVITE"), .uri = rs_str_c(uri), .from = RS_STR("<sip:x@10.0.0.1>"), .max_forwards = -1});
+	struct sip_tx_data *tx = sip_tx_request(&(struct sip_tx_request_params){.method = RS_STR("INVITE"),
+										.uri = rs_str_c(uri),
+										.from = RS_STR("<sip:x@10.0.0.1>"),
+										.max_forwards = -1});
 
 	assert_non_null(tx);
 	return tx;

@@ -8,10 +8,11 @@ static const struct ast_sip_endpoint_settings trusted = {.callerid_privacy = RS_
 static int start(void **state)
 {
 	(void)state;
-	ct_start("[trunk]\ntype=endpoint\ncallerid=\"Front \\\"Desk\\\"\" <100>\ncallerid_privacy=PROHIB_passed_screen\n"
-		 "trust_id_inbound=yes\ntrust_id_outbound=yes\nsend_pai=yes\nsend_rpid=yes\nfrom_user=acct\n"
-		 "from_domain=example.org\nuser_eq_phone=yes\n",
-		 NULL);
+	ct_start(
+		"[trunk]\ntype=endpoint\ncallerid=\"Front \\\"Desk\\\"\" <100>\ncallerid_privacy=PROHIB_passed_screen\n"
+		"trust_id_inbound=yes\ntrust_id_outbound=yes\nsend_pai=yes\nsend_rpid=yes\nfrom_user=acct\n"
+		"from_domain=example.org\nuser_eq_phone=yes\n",
+		NULL);
 	return 0;
 }
 
@@ -26,8 +27,8 @@ static struct call_party read_party(const struct ast_sip_endpoint_settings *e, c
 	return p;
 }
 
-static void party_is(const struct ast_sip_endpoint_settings *e, const char *lines, const char *name,
-		     const char *number, enum call_presentation presentation)
+static void party_is(const struct ast_sip_endpoint_settings *e, const char *lines, const char *name, const char *number,
+		     enum call_presentation presentation)
 {
 	struct call_party p = read_party(e, lines);
 
@@ -39,7 +40,7 @@ static void party_is(const struct ast_sip_endpoint_settings *e, const char *line
 	assert_null(p.block);
 }
 
-#define PAI "P-Asserted-Identity: \"Boss\" <sip:+4930@net.example>\r\n"
+#define PAI  "P-Asserted-Identity: \"Boss\" <sip:+4930@net.example>\r\n"
 #define RPID "Remote-Party-ID: \"Desk\" <sip:77@net.example>;party=calling;privacy=off;screen=yes\r\n"
 
 static void a_caller_is_who_stands_in_from(void **state)
@@ -99,7 +100,9 @@ static void display_names_are_taken_out_of_their_quotes(void **state)
 		/* a fold is a blank, and so is what would end a line or move a terminal's cursor */
 		{"\"a\r\n b\"", "a b"},
 		{"\"a\\\001b\"", "a b"},
-		{"\"a\xc2\x9b" "31mb\"", "a 31mb"},
+		{"\"a\xc2\x9b"
+		 "31mb\"",
+		 "a 31mb"},
 		/* no UTF-8: cut short, overlong, a surrogate, past the end, a lone continuation */
 		{"\"a\xc3\"", "a?"},
 		{"\"\xc0\xaf\"", "??"},
@@ -290,8 +293,10 @@ static void an_anonymous_from_tells_nobody(void **state)
 	party_is(&trusted, "From: <sip:anonymous@anonymous.invalid>;tag=1\r\n" PAI, "Boss", "+4930", CALL_PROHIBITED);
 	party_is(&trusted, "From: <sip:anonymous@anonymous.invalid>;tag=1\r\nPrivacy: none\r\n" PAI, "Boss", "+4930",
 		 CALL_ALLOWED);
-	party_is(&trusted, "From: <sip:anonymous@anonymous.invalid>;tag=1\r\nPrivacy: none\r\n", "", "", CALL_PROHIBITED);
-	party_is(&trusted, FROM_LEA "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\r\n", "", "", CALL_PROHIBITED);
+	party_is(&trusted, "From: <sip:anonymous@anonymous.invalid>;tag=1\r\nPrivacy: none\r\n", "", "",
+		 CALL_PROHIBITED);
+	party_is(&trusted, FROM_LEA "P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\r\n", "", "",
+		 CALL_PROHIBITED);
 	party_is(&trusted, FROM_LEA "Privacy: id\r\n" PAI, "Boss", "+4930", CALL_PROHIBITED);
 }
 
@@ -384,8 +389,7 @@ static void the_options_of_pjsip_conf_arrive(void **state)
 	assert_true(n > 0);
 	assert_str(rs_str_n(from, (size_t)n), "\"Anonymous\" <sip:acct@example.org>");
 	assert_int_equal(call_party_add_headers(&p, &told, CALL_SIDE_CALLING, tx), 0);
-	assert_hdr(tx, SIP_HDR_P_ASSERTED_IDENTITY, 0,
-		   "\"Front \\\"Desk\\\"\" <sip:100@example.org;user=phone>");
+	assert_hdr(tx, SIP_HDR_P_ASSERTED_IDENTITY, 0, "\"Front \\\"Desk\\\"\" <sip:100@example.org;user=phone>");
 	assert_hdr(tx, SIP_HDR_REMOTE_PARTY_ID, 0,
 		   "\"Front \\\"Desk\\\"\" <sip:100@example.org;user=phone>;party=calling;privacy=full;screen=yes");
 	assert_hdr(tx, SIP_HDR_PRIVACY, 0, "id");

@@ -76,7 +76,7 @@ struct call_hop {
 	unsigned status; /* the answer that made it so, in the hi-entry's Reason; 0: none did */
 	bool prohibited; /* who diverted may not be presented */
 };
-/* 0, or -1: EINVAL (no URI; nothing changed), ENOMEM. */
+/* 0, or -1: EINVAL (no URI; nothing changed), ENOMEM (one of the two headers may know of it). */
 int call_diversion_add(struct call_diversion *d, const struct call_hop *hop);
 
 /*

@@ -11,6 +11,8 @@
 
 #define MAX_COUNTER 1000 /* of one entry: sums of them stay sums */
 
+static const char nobody[] = "<sip:anonymous@anonymous.invalid>";
+
 struct call_entry {
 	uint32_t count; /* Diversion: its counter, 0: none is written */
 	uint32_t len;
@@ -350,8 +352,8 @@ static struct rs_str history_at(const struct call_entries *l, struct rs_str uri,
 }
 
 /*
- * <uri>;index=…: below parent, at place n of that level (RFC 7044 section 10.3); kind ("rc", "mp", "" none) names what
- * it came from. A parent that cannot be used starts anew at 1. false: too long.
+ * <uri>;index=…: below parent, at place n of that level (RFC 7044 section 10.3); kind ("rc", "mp", "": none) names
+ * what it came from. A parent that cannot be used starts anew at 1. false: too long.
  */
 static bool write_history(struct sip_writer *w, struct rs_str uri, struct rs_str parent, uint32_t n, const char *kind)
 {
@@ -450,27 +452,39 @@ static void write_why(struct sip_writer *w, const struct sip_uri *u, const struc
 	}
 }
 
-/* The last entry is left. An entry whose URI has no headers (tel), or that grew too long, stays as it is. */
+/* The entry with why it was left, or, when it may not be shown and cannot say so (tel, too long), with nobody in it. */
+static void write_left(struct sip_writer *w, const struct sip_name_addr *a, const struct call_hop *hop)
+{
+	const char *uri_end = a->uri.text.p + a->uri.text.len;
+
+	w->failed = !sip_uri_is_sip(&a->uri);
+	sip_write(w, rs_str_n(a->text.p, (size_t)(uri_end - a->text.p)));
+	write_why(w, &a->uri, hop);
+	sip_write(w, rs_str_n(uri_end, (size_t)(a->text.p + a->text.len - uri_end)));
+	if (sip_writer_ok(w) || !hop->prohibited)
+		return;
+	w->len = 0;
+	w->failed = false;
+	sip_writez(w, nobody);
+	sip_write(w, a->params.text);
+}
+
+/* The last entry is left. What cannot be written into it leaves it as it is. */
 static int history_leave(struct call_entries *l, const struct call_hop *hop)
 {
-	struct call_entry **last = &l->v[l->n - 1], *e = *last;
+	struct call_entry **last = &l->v[l->n - 1], *e;
 	char room[CALL_MAX_DIVERSION_ENTRY];
 	struct sip_writer w;
 	struct parsed p;
+	bool changed;
 
-	parse(&p, SIP_HDR_HISTORY_INFO, text_of(e));
+	parse(&p, SIP_HDR_HISTORY_INFO, text_of(*last));
 	entry_writer(&w, room);
-	w.failed = !p.a || !sip_uri_is_sip(&p.a->uri);
-	if (sip_writer_ok(&w)) {
-		const struct sip_name_addr *a = p.a;
-		const char *uri_end = a->uri.text.p + a->uri.text.len;
-
-		sip_write(&w, rs_str_n(a->text.p, (size_t)(uri_end - a->text.p)));
-		write_why(&w, &a->uri, hop);
-		sip_write(&w, rs_str_n(uri_end, (size_t)(a->text.p + a->text.len - uri_end)));
-	}
+	if (p.a)
+		write_left(&w, p.a, hop);
+	changed = p.a && sip_writer_ok(&w) && !rs_str_eq(written(&w), text_of(*last));
 	parsed_end(&p);
-	if (!sip_writer_ok(&w) || w.len == e->len)
+	if (!changed)
 		return 0;
 	e = entry_new(written(&w), 0);
 	if (!e)
@@ -570,8 +584,6 @@ int call_diversion_add(struct call_diversion *d, const struct call_hop *hop)
 }
 
 /* ---- telling ---- */
-
-static const char nobody[] = "<sip:anonymous@anonymous.invalid>";
 
 /* An entry that says of itself that its target is nobody's business (RFC 5806 privacy, RFC 7044 section 10.1). */
 static bool is_private(enum sip_hdr_id id, const struct sip_name_addr *a)

@@ -19,7 +19,7 @@ static bool takes_identity(const struct ast_sip_endpoint_settings *e)
 
 static bool shows_in_from(const struct call_party *p, const struct ast_sip_endpoint_settings *e)
 {
-	return !is_restricted(p) || (e->trust_id_outbound && !takes_identity(e));
+	return !is_restricted(p) || (e->trust_id_outbound && !takes_identity(e) && !e->from_user.len);
 }
 
 static bool is_phone_number(struct rs_str s)

@@ -99,8 +99,9 @@ static void who_may_not_be_presented_is_anonymous(void **state)
 		from_is(&p, &e, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
 		e.send_rpid = false;
 		from_is(&p, &e, "\"Lea\" <sip:lea@10.0.0.1:5060>");
+		e.from_user = RS_STR("acct"); /* nor does the party stand in this one */
+		from_is(&p, &e, "\"Anonymous\" <sip:acct@anonymous.invalid>");
 		e.trust_id_outbound = false;
-		e.from_user = RS_STR("acct");
 		from_is(&p, &e, "\"Anonymous\" <sip:acct@anonymous.invalid>");
 		e.from_domain = RS_STR("example.org");
 		from_is(&p, &e, "\"Anonymous\" <sip:acct@example.org>");
@@ -186,8 +187,7 @@ struct headers {
 
 static void headers_are(const struct headers *h, enum call_side side)
 {
-	struct ast_sip_endpoint_settings e = {
-		.send_pai = h->pai, .send_rpid = h->rpid, .trust_id_outbound = h->trust, .from_user = RS_STR("acct")};
+	struct ast_sip_endpoint_settings e = {.send_pai = h->pai, .send_rpid = h->rpid, .trust_id_outbound = h->trust};
 	const struct call_told told = {.endpoint = &e, .local_host = RS_STR("10.0.0.1")};
 	struct call_party p = party("Lea", "lea", h->presentation);
 	struct sip_tx_data *tx = outgoing("sip:b@h");

@@ -88,9 +88,9 @@ int call_party_print_from(const struct call_party *p, const struct call_told *to
 			host = RS_STR("anonymous.invalid");
 	}
 	sip_writer_init(&w, buf, size);
-	w.max = size;
+	w.max = size; /* so that it stays in buf */
 	write_name_addr(&w, to, name, user, host);
-	len = sip_writer_ok(&w) && !w.own ? (int)w.len : -1;
+	len = sip_writer_ok(&w) ? (int)w.len : -1;
 	sip_writer_fini(&w);
 	return len;
 }

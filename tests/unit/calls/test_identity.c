@@ -502,6 +502,15 @@ static void reasons_have_an_end(void **state)
 	r = call_reason_from(invite(&m, lines), buf);
 	assert_int_equal(r.len, CALL_MAX_REASON);
 	msg_end(&m);
+	snprintf(lines, sizeof(lines), FROM_LEA "Reason: S;t=%.*s, Q.850\r\n", CALL_MAX_REASON - 4 - 7, text);
+	r = call_reason_from(invite(&m, lines), buf);
+	assert_int_equal(r.len, CALL_MAX_REASON);
+	msg_end(&m);
+	/* No room for the comma. */
+	snprintf(lines, sizeof(lines), FROM_LEA "Reason: S;t=%.*s, Q.850\r\n", CALL_MAX_REASON - 4 - 6, text);
+	r = call_reason_from(invite(&m, lines), buf);
+	assert_int_equal(r.len, CALL_MAX_REASON - 6);
+	msg_end(&m);
 	n = (size_t)snprintf(lines, sizeof(lines), FROM_LEA);
 	for (int i = 0; i < 2 * CALL_MAX_REASONS; i++)
 		n += (size_t)snprintf(lines + n, sizeof(lines) - n, "Reason: P%d\r\n", i);

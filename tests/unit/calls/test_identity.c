@@ -433,6 +433,7 @@ static void an_answer_tells_who_it_was(void **state)
 static void a_party_is_copied_whole(void **state)
 {
 	struct call_party p = read_party(&trusted, FROM_LEA RPID "Privacy: id;session\r\n"), q;
+	char text[CALL_MAX_HOST + 1];
 
 	(void)state;
 	assert_int_equal(call_party_copy(&q, &p), 0);
@@ -448,6 +449,12 @@ static void a_party_is_copied_whole(void **state)
 	assert_null(p.block);
 	assert_int_equal(call_party_copy(&q, &p), 0);
 	call_party_fini(&q);
+	memset(text, '1', sizeof(text));
+	assert_int_equal(
+		call_party_set(&p, RS_STR_NULL, rs_str_n(text, CALL_MAX_NUMBER + 1), rs_str_n(text, CALL_MAX_HOST + 1)),
+		0);
+	assert_int_equal(p.number.len + p.host.len, 0);
+	call_party_fini(&p);
 	/* A backslash in a name that comes from elsewhere is one. */
 	assert_int_equal(call_party_set(&p, RS_STR(" a\\b\t"), RS_STR("1"), RS_STR_NULL), 0);
 	assert_str(p.name, "a\\b");

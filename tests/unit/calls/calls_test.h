@@ -2,10 +2,10 @@
 #ifndef CALLS_TEST_H
 #define CALLS_TEST_H
 
-#include "core_test.h"
+#include "../core/core_test.h"
 
-#include "calls/diversion.h"
-#include "calls/identity.h"
+#include "modules/calls/diversion.h"
+#include "modules/calls/identity.h"
 
 #define TO_DESK  "To: <sip:desk@example.net>\r\nCall-ID: c@192.0.2.7\r\nCSeq: 1 INVITE\r\n"
 #define FROM_LEA "From: \"Lea\" <sip:lea@example.net>;tag=l1\r\n"

@@ -338,7 +338,7 @@ static struct rs_str index_of(const struct sip_name_addr *a, char buf[CALL_MAX_H
 static struct rs_str history_at(const struct call_entries *l, struct rs_str uri, bool *same,
 				char buf[CALL_MAX_HISTORY_INDEX])
 {
-	struct rs_str index = RS_STR_NULL;
+	struct rs_str index;
 	struct parsed p;
 
 	*same = false;

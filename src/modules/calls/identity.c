@@ -45,21 +45,18 @@ static struct rs_str clean_name(struct rs_str s, bool unquote, char out[CALL_MAX
 	uint32_t c;
 
 	s = rs_str_trim(s);
-	for (size_t i = 0; i < s.len; i += n ? n : 1) {
-		const char *from;
+	for (size_t i = 0; i < s.len; i += n) {
+		struct rs_str shown;
 
 		if (unquote && s.p[i] == '\\' && i + 1 < s.len)
 			i++;
-		from = s.p + i;
-		n = utf8_char(rs_str_n(from, s.len - i), &c);
-		if (!n)
-			from = "?";
-		else if (is_control(c))
-			from = " ";
-		if (from == s.p + i ? n > CALL_MAX_NAME - len : len == CALL_MAX_NAME)
+		n = utf8_char(rs_str_n(s.p + i, s.len - i), &c);
+		shown = !n ? RS_STR("?") : is_control(c) ? RS_STR(" ") : rs_str_n(s.p + i, n);
+		if (shown.len > CALL_MAX_NAME - len)
 			break;
-		memcpy(out + len, from, from == s.p + i ? n : 1);
-		len += from == s.p + i ? n : 1;
+		memcpy(out + len, shown.p, shown.len);
+		len += shown.len;
+		n = n ? n : 1;
 	}
 	return rs_str_trim(rs_str_n(out, len));
 }

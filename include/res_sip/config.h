@@ -278,6 +278,7 @@ enum ast_sip_own_kind {
 	AST_SIP_OWN_LIST,
 	AST_SIP_OWN_NETWORKS, /* a list of addresses, each with or without "/bits" */
 	AST_SIP_OWN_LEVEL,    /* a log level */
+	AST_SIP_OWN_WHEN,     /* always, moved or never */
 };
 struct ast_sip_own_option {
 	const char *section, *option;

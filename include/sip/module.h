@@ -31,6 +31,9 @@ struct sip_module {
 	bool (*on_rx_request)(struct sip_rx_data *rx);
 	/* A response that belongs to no transaction of ours. true: handled. */
 	bool (*on_rx_response)(struct sip_rx_data *rx);
+	/* A response to a request that the core sends for an endpoint, before the request's sender sees it; may rewrite
+	 * it (sip_rx_override). On the request's serializer. */
+	void (*on_rx_answer)(struct sip_rx_data *rx);
 	/* Before a message is sealed and sent; may add headers. 0, or -1 to stop the send. */
 	int (*on_tx_request)(struct sip_tx_data *tx);
 	int (*on_tx_response)(struct sip_tx_data *tx);

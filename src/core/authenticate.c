@@ -5,6 +5,7 @@
 #include "core/pipeline.h"
 #include "core/core.h"
 #include "base/log.h"
+#include "res_sip/dialog.h"
 #include "res_sip/security.h"
 #include "sip/writer.h"
 
@@ -317,11 +318,26 @@ static bool unprotected(struct ast_sip_endpoint *endpoint, struct sip_rx_data *r
 	       ast_sip_own_bool(ast_sip_rx_snapshot(rx), "identify", "allow_without_authenticator", false);
 }
 
+/* In a dialog whose peer showed already who it is, from where it is now (option authenticate_in_dialog). */
+static bool known_in_dialog(struct ast_sip_endpoint *endpoint, struct sip_rx_data *rx)
+{
+	struct sip_dialog *dlg = sip_rx_dialog(rx);
+	const struct sip_addr *verified;
+	struct rs_str when;
+
+	if (!dlg || ast_sip_dialog_get_endpoint(dlg) != endpoint)
+		return false;
+	when = ast_sip_own_str(ast_sip_rx_snapshot(rx), "session", "authenticate_in_dialog");
+	verified = sip_dialog_verified(dlg);
+	return rs_str_ieqz(when, "never") || (!rs_str_ieqz(when, "always") && verified->family &&
+					      sip_addr_eq(verified, sip_rx_source(rx)));
+}
+
 bool ast_sip_authenticate_stage(const struct ast_sip_registered *r, struct sip_rx_data *rx)
 {
 	struct ast_sip_endpoint *endpoint = ast_sip_rx_endpoint(rx);
 
-	if (sip_rx_msg(rx)->method == SIP_METHOD_ACK)
+	if (sip_rx_msg(rx)->method == SIP_METHOD_ACK || known_in_dialog(endpoint, rx))
 		return false;
 	if (!r->authenticator) {
 		if (unprotected(endpoint, rx))

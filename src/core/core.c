@@ -84,6 +84,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.compact_headers = system->compact_headers,
 		.server_name = ast_sip_snapshot_global(s)->user_agent,
 		.max_transactions = limit(s, "transactions"),
+		.max_dialogs = limit(s, "dialogs"),
 		.max_connections = limit(s, "connections"),
 		.max_connections_per_peer = limit(s, "connections_per_peer"),
 		.stream_idle_s = limit(s, "tcp_idle_s"),

@@ -1,10 +1,12 @@
 /*
  * The transaction user of the stack: one pass of a request through the chain of services, with the core's own stages
- * (filter, identify, authenticate) at their priorities. Runs on the transaction's serializer.
+ * (filter, identify, authenticate) at their priorities. A request in a dialog takes the same way, with the dialog in the
+ * place of identification and of the applications. Runs on the transaction's serializer.
  */
 #include "core/pipeline.h"
 #include "core/core.h"
 #include "base/log.h"
+#include "res_sip/dialog.h"
 
 static bool run(const struct ast_sip_registered *r, unsigned from, unsigned to, struct sip_rx_data *rx)
 {
@@ -34,25 +36,44 @@ static void nobody(struct sip_rx_data *rx)
 	sip_tsx_respond_stateless(sip_rx_tsx(rx), tx);
 }
 
+static int identify(struct sip_rx_data *rx)
+{
+	struct sip_dialog *dlg = sip_rx_dialog(rx);
+	struct ast_sip_endpoint *endpoint = dlg ? ast_sip_dialog_get_endpoint(dlg) : NULL;
+
+	return endpoint ? ast_sip_identify_in_dialog(rx, endpoint) : ast_sip_identify_request(rx);
+}
+
 static void dispatch(const struct ast_sip_registered *r, struct sip_rx_data *rx)
 {
 	if (run(r, 0, r->before_filter, rx) || ast_sip_filter_request(r, rx) ||
 	    run(r, r->before_filter, r->before_identify, rx))
 		return;
-	if (ast_sip_identify_request(rx)) {
+	if (identify(rx)) {
 		ast_sip_respond_stateless(rx, 503, RS_STR_NULL);
 		return;
 	}
-	if (run(r, r->before_identify, r->before_authenticate, rx) || ast_sip_authenticate_stage(r, rx) ||
-	    run(r, r->before_authenticate, r->n_rx_request, rx))
+	if (run(r, r->before_identify, r->before_authenticate, rx) || ast_sip_authenticate_stage(r, rx))
 		return;
-	nobody(rx);
+	if (sip_rx_dialog(rx))
+		ast_sip_dialog_request(rx);
+	else if (!run(r, r->before_authenticate, r->n_rx_request, rx))
+		nobody(rx);
+}
+
+/* Most are identified by From; in a dialog nobody is looked for. */
+static void expect_endpoint(struct ast_sip_snapshot *s, struct sip_rx_data *rx)
+{
+	const struct sip_name_addr *from =
+		sip_rx_dialog(rx) ? NULL : sip_msg_name_addr(sip_rx_msg(rx), SIP_HDR_FROM, 0);
+
+	if (from && from->uri.user.len)
+		ast_sip_snapshot_expect(s, from->uri.user);
 }
 
 void ast_sip_distributor_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
 	const struct ast_sip_registered *r;
-	const struct sip_name_addr *from;
 	struct ast_sip_snapshot *s;
 
 	if (ast_sip_overload_late(tsx, rx))
@@ -64,10 +85,7 @@ void ast_sip_distributor_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 			ast_sip_respond_stateless(rx, 503, RS_STR_NULL);
 		return;
 	}
-	/* Most are identified by it. */
-	from = sip_msg_name_addr(sip_rx_msg(rx), SIP_HDR_FROM, 0);
-	if (from && from->uri.user.len)
-		ast_sip_snapshot_expect(s, from->uri.user);
+	expect_endpoint(s, rx);
 	r = ast_sip_registered_enter();
 	dispatch(r, rx);
 	ast_sip_registered_leave(r);

@@ -4,6 +4,7 @@
  * answered by the transaction layer already.
  */
 #include "core/pipeline.h"
+#include "sip/dialog.h"
 
 /* One request names no more unknown options than this in its 420: the answer must not outgrow the question. */
 #define MAX_UNSUPPORTED 512
@@ -181,7 +182,8 @@ static bool lacks_dialog(const struct ast_sip_registered *r, struct sip_rx_data 
 	case SIP_METHOD_PRACK:
 	case SIP_METHOD_UPDATE:
 	case SIP_METHOD_INFO:
-		return !ast_sip_registered_handles(r, msg->method, msg->method_text) && refuse(rx, 481, RS_STR_NULL);
+		return !sip_rx_dialog(rx) && !ast_sip_registered_handles(r, msg->method, msg->method_text) &&
+		       refuse(rx, 481, RS_STR_NULL);
 	default:
 		return false;
 	}
@@ -193,7 +195,8 @@ static bool unacceptable(const struct ast_sip_registered *r, struct sip_rx_data 
 
 	return bad_request_uri(rx) || bad_party(rx, SIP_HDR_FROM) || bad_party(rx, SIP_HDR_TO) || bad_contact(rx) ||
 	       out_of_hops(rx) || bad_option(r, rx) || lacks_dialog(r, rx) ||
-	       (msg->method == SIP_METHOD_INVITE && !ast_sip_registered_handles(r, msg->method, msg->method_text) &&
+	       (msg->method == SIP_METHOD_INVITE && !sip_rx_dialog(rx) &&
+		!ast_sip_registered_handles(r, msg->method, msg->method_text) &&
 		ast_sip_filter_media(rx));
 }
 

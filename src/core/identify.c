@@ -109,6 +109,19 @@ static bool allowed(struct sip_rx_data *rx, struct ast_sip_endpoint *e)
 	return contacts_allowed(rx, e, acl);
 }
 
+int ast_sip_identify_in_dialog(struct sip_rx_data *rx, struct ast_sip_endpoint *endpoint)
+{
+	struct ast_sip_rx_state *state = ast_sip_rx_state_get(rx);
+	struct ast_sip_endpoint *e;
+
+	if (!state)
+		return -1;
+	e = allowed(rx, endpoint) ? ast_sip_endpoint_ref(endpoint) : ast_sip_artificial_endpoint();
+	ast_sip_endpoint_unref(state->endpoint);
+	state->endpoint = e;
+	return e ? 0 : -1;
+}
+
 int ast_sip_identify_request(struct sip_rx_data *rx)
 {
 	struct ast_sip_rx_state *state = ast_sip_rx_state_get(rx);

@@ -29,8 +29,13 @@ void ast_sip_strip_own_params(struct sip_rx_data *rx);
 bool ast_sip_filter_media(struct sip_rx_data *rx);
 /* identify.c: afterwards rx has its endpoint, the artificial one for a stranger. -1: no memory. */
 int ast_sip_identify_request(struct sip_rx_data *rx);
+/* The same in a dialog of endpoint, which nobody needs to look for. */
+int ast_sip_identify_in_dialog(struct sip_rx_data *rx, struct ast_sip_endpoint *endpoint);
 /* authenticate.c: true: answered. */
 bool ast_sip_authenticate_stage(const struct ast_sip_registered *r, struct sip_rx_data *rx);
+
+/* dialog.c: a request inside, authenticated as far as it has to be. */
+void ast_sip_dialog_request(struct sip_rx_data *rx);
 
 /* unidentified.c (section 10 of the reference). */
 void ast_sip_unidentified_seen(struct sip_rx_data *rx);          /* counts, and logs when it is time */

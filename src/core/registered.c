@@ -92,6 +92,8 @@ static void add_service(struct ast_sip_registered *r, struct sip_module *s)
 	}
 	if (s->on_rx_response)
 		r->rx_response[r->n_rx_response++] = s;
+	if (s->on_rx_answer)
+		r->rx_answer[r->n_rx_answer++] = s;
 	if (s->on_tx_request)
 		r->tx_request[r->n_tx_request++] = s;
 	if (s->on_tx_response)
@@ -212,6 +214,7 @@ static struct ast_sip_registered *lay_out(struct bump *b, const struct counts *c
 	out->services = take(b, services);
 	out->rx_request = take(b, services);
 	out->rx_response = take(b, services);
+	out->rx_answer = take(b, services);
 	out->tx_request = take(b, services);
 	out->tx_response = take(b, services);
 	out->identifiers = take(b, c->kind[AST_SIP_ENTRY_IDENTIFIER] * sizeof(*out->identifiers));

@@ -21,8 +21,8 @@ struct ast_sip_registered {
 	unsigned n_services;
 	struct sip_module **rx_request; /* those with that callback, in chain order */
 	unsigned n_rx_request, before_filter, before_identify, before_authenticate;
-	struct sip_module **rx_response, **tx_request, **tx_response;
-	unsigned n_rx_response, n_tx_request, n_tx_response;
+	struct sip_module **rx_response, **rx_answer, **tx_request, **tx_response;
+	unsigned n_rx_response, n_rx_answer, n_tx_request, n_tx_response;
 	uint32_t methods; /* 1 << enum sip_method of what some service handles */
 	struct rs_str allow, supported;
 

@@ -1,233 +1,232 @@
 /*
  * Sending a request of our own until it has an outcome: targets one after another (RFC 3263 section 4.3), challenges
- * answered, one callback at the end. Everything after the start runs on the caller's serializer.
+ * answered, every step told to whoever wants to know. Everything after the start runs on one serializer, the dialog's
+ * or the caller's.
  */
-#include "core/registered.h"
-#include "core/target.h"
+#include "core/send_private.h"
 #include "core/work.h"
 #include "base/log.h"
+#include "sip/stack.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* A challenger that goes on asking is answered no longer (section 9 of the reference). */
-#define MAX_CHALLENGES_ANSWERED 9
+/* ---- life ---- */
 
-struct request {
-	struct rs_task task; /* what begins it */
-	unsigned refs;       /* one until the callback, one for each transaction; on the serializer */
-	bool done;
-	struct ast_sip_module *owner;
-	struct rs_serializer *serializer;
-	struct sip_tx_data *tx; /* what is sent next, or was sent last */
-	struct ast_sip_endpoint *endpoint;
-	ast_sip_request_cb cb;
-	void *token;
-	int64_t deadline_us; /* 0: the transaction's */
-	unsigned challenges;
-	unsigned next, n; /* targets tried, and all */
-	struct sip_target targets[SIP_MAX_TARGETS];
-};
-
-static void request_unref(struct request *r)
+struct ast_sip_request *ast_sip_request_ref(struct ast_sip_request *r)
 {
-	if (--r->refs)
+	atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+	return r;
+}
+
+void ast_sip_request_unref(struct ast_sip_request *r)
+{
+	if (!r || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	sip_tx_unref(r->tx);
+	sip_tsx_unref(r->tsx);
 	ast_sip_endpoint_unref(r->endpoint);
+	sip_dialog_unref(r->dlg);
 	rs_serializer_unref(r->serializer);
 	free(r);
 }
 
-static void finish(struct request *r, enum ast_sip_request_end why, struct sip_rx_data *rx)
+void send_live(struct ast_sip_request *r)
 {
+	r->live++;
+}
+
+void send_dead(struct ast_sip_request *r)
+{
+	struct ast_sip_module *owner = r->owner;
+
+	if (--r->live)
+		return;
+	if (r->ops->on_gone)
+		r->ops->on_gone(r, r->token);
+	if (owner)
+		ast_sip_module_hold_for(owner, -1, "request");
+	ast_sip_request_unref(r);
+}
+
+bool send_is_invite(const struct ast_sip_request *r)
+{
+	return sip_tx_method(r->tx) == SIP_METHOD_INVITE;
+}
+
+void send_finish(struct ast_sip_request *r, enum ast_sip_request_end why, struct sip_rx_data *rx)
+{
+	if (r->done)
+		return;
 	r->done = true;
-	r->cb(r->token, why, rx);
-	/* What is left, a transaction that keeps its last timer, runs none of the owner's code. */
-	if (r->owner)
-		ast_sip_module_hold_for(r->owner, -1, "request");
-	request_unref(r);
+	if (r->ops->on_final)
+		r->ops->on_final(r, why, rx, r->token);
+	send_dead(r);
 }
 
-static void send_next(struct request *r, enum ast_sip_request_end last_failure);
+/* ---- the calls ---- */
 
-/* ---- outcomes of one transaction ---- */
+static const struct ast_sip_request_ops nobody = {.size = sizeof(nobody), .name = "request"};
 
-static bool answer_challenge(struct request *r, struct sip_rx_data *rx)
+static struct ast_sip_request *request_new(struct ast_sip_module *owner, struct sip_tx_data *tx,
+					   struct sip_dialog *dlg, struct ast_sip_endpoint *endpoint)
 {
-	const struct ast_sip_registered *reg = ast_sip_registered_enter();
-	struct sip_tx_data *tx = NULL;
-
-	if (reg->outbound_authenticator && r->endpoint && r->challenges < MAX_CHALLENGES_ANSWERED)
-		tx = reg->outbound_authenticator->create_request_with_auth(r->endpoint, rx, r->tx, ++r->challenges);
-	ast_sip_registered_leave(reg);
-	if (!tx)
-		return false;
-	sip_tx_unref(r->tx);
-	r->tx = tx;
-	r->next--; /* to the same target */
-	send_next(r, AST_SIP_REQUEST_TRANSPORT_ERROR);
-	return true;
-}
-
-/* Another target gets a copy with another branch: the last transaction may still need its own. */
-static bool renew(struct request *r)
-{
-	struct sip_tx_data *tx = sip_tx_clone(r->tx, sip_tx_cseq(r->tx));
-
-	if (!tx)
-		return false;
-	sip_tx_unref(r->tx);
-	r->tx = tx;
-	return true;
-}
-
-static void on_response(struct sip_tsx *tsx, struct sip_rx_data *rx, void *token)
-{
-	struct request *r = token;
-	unsigned status = sip_rx_msg(rx)->status;
-
-	(void)tsx;
-	/* An INVITE may be answered by several 2xx: the first is the outcome. */
-	if (status < 200 || r->done)
-		return;
-	if ((status == 401 || status == 407) && answer_challenge(r, rx))
-		return;
-	if (status == 503 && r->next < r->n && renew(r)) {
-		send_next(r, AST_SIP_REQUEST_TRANSPORT_ERROR);
-		return;
-	}
-	finish(r, AST_SIP_REQUEST_RESPONSE, rx);
-}
-
-static void on_end(struct sip_tsx *tsx, enum sip_tsx_end why, void *token)
-{
-	struct request *r = token;
-	enum ast_sip_request_end end =
-		why == SIP_TSX_TIMEOUT ? AST_SIP_REQUEST_TIMEOUT : AST_SIP_REQUEST_TRANSPORT_ERROR;
-
-	(void)tsx;
-	if (r->next < r->n && renew(r))
-		send_next(r, end);
-	else
-		finish(r, end, NULL);
-}
-
-static void on_terminated(struct sip_tsx *tsx, void *token)
-{
-	(void)tsx;
-	request_unref(token);
-}
-
-static const struct sip_tsx_user user = {
-	.size = sizeof(struct sip_tsx_user),
-	.name = "request",
-	.on_response = on_response,
-	.on_end = on_end,
-	.on_terminated = on_terminated,
-};
-
-/* ---- sending ---- */
-
-static void send_next(struct request *r, enum ast_sip_request_end last_failure)
-{
-	while (r->next < r->n) {
-		int64_t left = r->deadline_us ? r->deadline_us - rs_now_us() : 0;
-
-		if (r->deadline_us && left <= 0) {
-			finish(r, AST_SIP_REQUEST_TIMEOUT, NULL);
-			return;
-		}
-		sip_tx_set_target(r->tx, &r->targets[r->next++]);
-		if (sip_tsx_send_for(r->owner, sip_tx_ref(r->tx), r->serializer, &user, r, left, NULL) == 0) {
-			r->refs++;
-			return;
-		}
-		last_failure = AST_SIP_REQUEST_TRANSPORT_ERROR;
-	}
-	finish(r, last_failure, NULL);
-}
-
-/* The target that the sender chose counts for protocol and listener, also when the address had to be found. */
-static void add_target(struct request *r, const struct sip_target *found)
-{
-	const struct sip_target *wanted = sip_tx_target(r->tx);
-	struct sip_target *t = &r->targets[r->n++];
-
-	*t = *found;
-	if (wanted->type != SIP_TRANSPORT_NONE)
-		t->type = wanted->type;
-	if (wanted->listener.len)
-		t->listener = wanted->listener;
-}
-
-static void resolved(const struct sip_targets *targets, void *token)
-{
-	struct request *r = token;
-
-	for (unsigned i = 0; i < targets->n; i++)
-		add_target(r, &targets->v[i]);
-	send_next(r, targets->error == ETIMEDOUT ? AST_SIP_REQUEST_TIMEOUT : AST_SIP_REQUEST_TRANSPORT_ERROR);
-}
-
-static void begin(struct rs_task *task)
-{
-	struct request *r = rs_container_of(task, struct request, task);
-	const struct sip_target *t = sip_tx_target(r->tx);
-	struct sip_uri uri;
-
-	if (t->flow || t->flow_only || t->addr.family) {
-		r->targets[r->n++] = *t;
-		send_next(r, AST_SIP_REQUEST_TRANSPORT_ERROR);
-	} else if (ast_sip_next_hop(r->tx, &uri) || sip_resolve_for(r->owner, &uri, r->serializer, resolved, r)) {
-		finish(r, AST_SIP_REQUEST_TRANSPORT_ERROR, NULL);
-	}
-}
-
-static struct request *request_new(struct ast_sip_module *owner, struct sip_tx_data *tx,
-				   struct ast_sip_endpoint *endpoint)
-{
-	struct request *r = calloc(1, sizeof(*r));
+	struct ast_sip_request *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->serializer = ast_sip_callers_serializer();
+	r->serializer = dlg ? rs_serializer_ref(sip_dialog_serializer(dlg)) : ast_sip_callers_serializer();
 	if (!r->serializer) {
 		free(r);
 		return NULL;
 	}
 	if (!endpoint)
-		endpoint = sip_tx_owner(tx);
+		endpoint = dlg ? ast_sip_dialog_get_endpoint(dlg) : sip_tx_owner(tx);
 	r->endpoint = endpoint ? ast_sip_endpoint_ref(endpoint) : NULL;
-	r->refs = 1;
+	r->dlg = dlg ? sip_dialog_ref(dlg) : NULL;
+	atomic_init(&r->refs, 1);
+	r->live = 1;
 	r->owner = owner;
 	r->tx = tx;
-	r->task = (struct rs_task){.run = begin, .name = "request", .module = owner};
+	r->ops = &nobody;
+	r->task = (struct rs_task){.run = send_begin, .name = "request", .module = owner};
 	return r;
 }
+
+/* An errno, or 0. */
+static int check(struct sip_tx_data *tx, struct sip_dialog *dlg, int timeout_ms)
+{
+	if (!tx || !sip_tx_is_request(tx) || timeout_ms < 0)
+		return EINVAL;
+	/* An ACK and the answer of a fork that nobody wants are sent all the same. */
+	if (dlg && sip_dialog_state(dlg) == SIP_DIALOG_TERMINATED && sip_tx_method(tx) != SIP_METHOD_ACK)
+		return ENOTCONN;
+	return 0;
+}
+
+/* NULL with errno; tx has gone then. */
+static struct ast_sip_request *make(struct ast_sip_module *owner, struct sip_tx_data *tx, struct sip_dialog *dlg,
+				    struct ast_sip_endpoint *endpoint, int timeout_ms)
+{
+	struct ast_sip_request *r = NULL;
+	int error = check(tx, dlg, timeout_ms);
+
+	if (!error) {
+		r = request_new(owner, tx, dlg, endpoint);
+		error = r ? 0 : ENOMEM;
+	}
+	if (error) {
+		sip_tx_unref(tx);
+		errno = error;
+		return NULL;
+	}
+	if (timeout_ms)
+		r->deadline_us = rs_now_us() + (int64_t)timeout_ms * 1000;
+	return r;
+}
+
+static void start(struct ast_sip_request *r)
+{
+	if (r->owner)
+		ast_sip_module_hold_for(r->owner, 1, "request");
+	rs_push(r->serializer, &r->task);
+}
+
+int ast_sip_send_request_ops_for(struct ast_sip_module *owner, struct sip_tx_data *tx, struct sip_dialog *dlg,
+				 struct ast_sip_endpoint *endpoint, int timeout_ms,
+				 const struct ast_sip_request_ops *ops, void *token, struct ast_sip_request **out)
+{
+	struct ast_sip_request *r;
+
+	if (!ops || ops->size != sizeof(*ops)) {
+		sip_tx_unref(tx);
+		errno = EINVAL;
+		return -1;
+	}
+	r = make(owner, tx, dlg, endpoint, timeout_ms);
+	if (!r)
+		return -1;
+	r->ops = ops;
+	r->token = token;
+	if (out)
+		*out = ast_sip_request_ref(r);
+	start(r);
+	return 0;
+}
+
+static void call_back(struct ast_sip_request *r, enum ast_sip_request_end why, struct sip_rx_data *rx, void *token)
+{
+	r->cb(token, why, rx);
+}
+
+static const struct ast_sip_request_ops with_callback = {
+	.size = sizeof(with_callback), .name = "request", .on_final = call_back};
 
 int ast_sip_send_request_cb_for(struct ast_sip_module *owner, struct sip_tx_data *tx, struct sip_dialog *dlg,
 				struct ast_sip_endpoint *endpoint, int timeout_ms, ast_sip_request_cb cb, void *token)
 {
-	struct request *r;
+	struct ast_sip_request *r;
 
-	if (!tx || dlg || !cb || !sip_tx_is_request(tx) || timeout_ms < 0) {
+	if (!cb || (tx && sip_tx_method(tx) == SIP_METHOD_ACK)) {
 		sip_tx_unref(tx);
-		errno = dlg ? EOPNOTSUPP : EINVAL;
+		errno = EINVAL;
 		return -1;
 	}
-	r = request_new(owner, tx, endpoint);
-	if (!r) {
-		sip_tx_unref(tx);
-		errno = ENOMEM;
+	r = make(owner, tx, dlg, endpoint, timeout_ms);
+	if (!r)
 		return -1;
-	}
+	r->ops = &with_callback;
 	r->cb = cb;
 	r->token = token;
-	if (timeout_ms)
-		r->deadline_us = rs_now_us() + (int64_t)timeout_ms * 1000;
-	if (owner)
-		ast_sip_module_hold_for(owner, 1, "request");
+	start(r);
+	return 0;
+}
+
+int ast_sip_send_ack(struct sip_tx_data *tx, struct sip_dialog *dlg)
+{
+	struct ast_sip_request *r;
+
+	if (!dlg || !tx || sip_tx_method(tx) != SIP_METHOD_ACK) {
+		sip_tx_unref(tx);
+		errno = EINVAL;
+		return -1;
+	}
+	r = make(NULL, tx, dlg, NULL, 0);
+	if (!r)
+		return -1;
+	start(r);
+	return 0;
+}
+
+struct sip_tx_data *ast_sip_request_tx(struct ast_sip_request *r)
+{
+	return r->tx;
+}
+
+/* ---- cancel ---- */
+
+static void end_early(struct rs_task *task)
+{
+	struct ast_sip_request *r = rs_container_of(task, struct ast_sip_request, task);
+
+	send_finish(r, AST_SIP_REQUEST_TIMEOUT, NULL);
+	send_dead(r);
+}
+
+int ast_sip_request_cancel(struct ast_sip_request *r, struct rs_str reason)
+{
+	if (!send_is_invite(r) || r->done || r->cancelled) {
+		errno = EALREADY;
+		return -1;
+	}
+	r->cancelled = true;
+	if (!r->begun)
+		return 0; /* its task is on its way, and will find it */
+	if (r->tsx)
+		return sip_tsx_cancel(r->tsx, reason);
+	/* Nothing has left yet: it waits for a name, or behind another. */
+	send_live(r);
+	r->task = (struct rs_task){.run = end_early, .name = "request.cancel", .module = r->owner};
 	rs_push(r->serializer, &r->task);
 	return 0;
 }

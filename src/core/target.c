@@ -1,5 +1,6 @@
 #include "core/target.h"
 #include "sip/resolver.h"
+#include "sip/tx_private.h"
 
 #include <errno.h>
 
@@ -38,7 +39,7 @@ int ast_sip_next_hop(struct sip_tx_data *tx, struct sip_uri *out)
 	struct rs_arena arena;
 	int rc = -1;
 
-	if (!route.len)
+	if (!route.len || sip_tx_uri_is_hop(tx))
 		return sip_uri_parse(sip_tx_uri(tx), out);
 	rs_arena_init(&arena, room, sizeof(room), SIP_MAX_ARENA);
 	if (sip_hdr_parse(SIP_HDR_ROUTE, route, &arena, &values) == 0 && values.n) {

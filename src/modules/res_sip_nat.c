@@ -1,6 +1,7 @@
 /*
  * Peers behind NAT (section 7 of the reference): force_rport answers to the source port; rewrite_contact puts the
- * packet's source into the Contact (or the first Record-Route), as an overlay that later services see.
+ * packet's source into the Contact (or into the Record-Route of the proxy that is nearest), as an overlay that later
+ * services and dialogs see; of requests, and of responses to what is sent for such an endpoint.
  */
 #include "res_sip/res_sip.h"
 #include "sip/writer.h"
@@ -77,9 +78,9 @@ static void write_rewritten(struct sip_writer *w, const struct sip_name_addr *na
 	sip_write(w, na->params.text);
 }
 
-static void rewrite(struct sip_rx_data *rx, enum sip_hdr_id id)
+static void rewrite(struct sip_rx_data *rx, enum sip_hdr_id id, unsigned n)
 {
-	const struct sip_name_addr *na = sip_rx_name_addr(rx, id, 0); /* another service may have been at it */
+	const struct sip_name_addr *na = sip_rx_name_addr(rx, id, n); /* another service may have been at it */
 	char buf[MAX_REWRITTEN], host[SIP_ADDR_TEXT];
 	struct sip_writer w;
 	bool moved;
@@ -91,7 +92,7 @@ static void rewrite(struct sip_rx_data *rx, enum sip_hdr_id id)
 	w.max = sizeof(buf);
 	write_rewritten(&w, na, rx, host, moved && sip_rx_msg(rx)->method == SIP_METHOD_REGISTER);
 	if (sip_writer_ok(&w))
-		sip_rx_override(rx, id, 0, rs_str_n(w.buf, w.len));
+		sip_rx_override(rx, id, n, rs_str_n(w.buf, w.len));
 	sip_writer_fini(&w);
 }
 
@@ -104,11 +105,29 @@ static bool on_rx_request(struct sip_rx_data *rx)
 		sip_rx_set_force_rport(rx);
 	if (s->rewrite_contact) {
 		if (!is_register && sip_msg_hdr(sip_rx_msg(rx), SIP_HDR_RECORD_ROUTE, 0))
-			rewrite(rx, SIP_HDR_RECORD_ROUTE);
+			rewrite(rx, SIP_HDR_RECORD_ROUTE, 0);
 		else
-			rewrite(rx, SIP_HDR_CONTACT);
+			rewrite(rx, SIP_HDR_CONTACT, 0);
 	}
 	return false;
+}
+
+/* In a response the nearest proxy has written the last Record-Route (RFC 3261 section 12.1.2). */
+static void on_rx_answer(struct sip_rx_data *rx)
+{
+	struct sip_msg *msg = sip_rx_msg(rx);
+	const struct sip_hdr_values *routes;
+
+	if (!ast_sip_endpoint_settings(ast_sip_rx_endpoint(rx))->rewrite_contact || msg->status <= 100 ||
+	    msg->status >= 300 || msg->method == SIP_METHOD_REGISTER)
+		return;
+	if (!sip_msg_first(msg, SIP_HDR_RECORD_ROUTE)) {
+		rewrite(rx, SIP_HDR_CONTACT, 0);
+		return;
+	}
+	routes = sip_msg_values(msg, SIP_HDR_RECORD_ROUTE, NULL);
+	if (routes && routes->n)
+		rewrite(rx, SIP_HDR_RECORD_ROUTE, routes->n - 1);
 }
 
 static struct sip_module service = {
@@ -116,6 +135,7 @@ static struct sip_module service = {
 	.name = "res_sip_nat",
 	.priority = SIP_PRIORITY_NAT,
 	.on_rx_request = on_rx_request,
+	.on_rx_answer = on_rx_answer,
 };
 
 static int load(void)

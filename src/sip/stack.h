@@ -22,6 +22,8 @@ struct sip_names_ops {
 };
 extern const struct sip_names_ops sip_names_unbound; /* libunbound: resolv.conf and hosts read */
 
+struct sip_dialog;
+
 enum sip_admission { SIP_ADMIT, SIP_REFUSE_503, SIP_REFUSE_DROP };
 
 struct sip_stack_config {
@@ -37,6 +39,7 @@ struct sip_stack_config {
 
 	/* Limits; 0: the default. */
 	uint32_t max_transactions;         /* 2,000,000: memory; past it new requests get 503 */
+	uint32_t max_dialogs;              /* 1,000,000: memory, at most 2 KiB each; past it none is made */
 	uint32_t max_connections;          /* 20,000 */
 	uint32_t max_connections_per_peer; /* 1,000 (an address, IPv6: a /64); trusted peers are exempt */
 	uint32_t stream_idle_s;            /* 3600: a connection without traffic */
@@ -110,6 +113,38 @@ int sip_transport_resend(struct sip_tx_data *tx, struct sip_send_result *result)
 /* Fills the target of a response by RFC 3261 section 18.2.2 and RFC 3581 from the request it answers (source, received,
  * rport, maddr, the connection it came on, else the sent-by). */
 void sip_transport_response_target(struct sip_rx_data *request, struct sip_target *out);
+
+/*
+ * transaction → dialog: how a request with a To tag finds its dialog when it is received, so that it keeps its place in
+ * the dialog's order. Any thread. Set once, while nothing is received.
+ */
+struct sip_dialog_ops {
+	/* The hash that the request's dialog is looked for by; the memory for that is asked for. */
+	uint64_t (*expect)(const struct sip_msg *request);
+	/* The serializer of its dialog, referenced, and the dialog kept with rx; NULL: there is none. */
+	struct rs_serializer *(*find)(struct sip_rx_data *rx, uint64_t hash);
+	/* An ACK that no transaction absorbs; true: it is a dialog's, and the reference of rx is taken over. */
+	bool (*ack)(struct sip_rx_data *rx, uint64_t hash);
+	/* The same on the serializer of the INVITE's transaction, at once; rx stays the caller's. */
+	bool (*ack_here)(struct sip_rx_data *rx);
+};
+void sip_transaction_set_dialogs(const struct sip_dialog_ops *ops); /* NULL: none */
+
+/* dialog → core, which is the transaction user: what it does with a request of a dialog. */
+/* The checks of RFC 3261 section 12.2.2, then the usages. true: answered, or somebody will; false: nobody took it. On
+ * the dialog's serializer; rx has a dialog. */
+bool sip_dialog_process(struct sip_rx_data *rx);
+/* Max-Forwards of the requests; 0: 70. Before the first. */
+void sip_dialog_set_max_forwards(struct sip_dialog *dlg, unsigned hops);
+/* The listener and protocol that requests leave by when neither flow nor URI says more. */
+void sip_dialog_set_way(struct sip_dialog *dlg, enum sip_transport_type type, struct rs_str listener);
+/* The owner, when release is what it was set with; else NULL. */
+void *sip_dialog_owner_of(const struct sip_dialog *dlg, void (*release)(void *value));
+/* Two words of the core, on the serializer: where the peer was authenticated, and the requests that wait to leave. */
+struct sip_addr *sip_dialog_verified(struct sip_dialog *dlg);
+void **sip_dialog_waiting(struct sip_dialog *dlg);
+int sip_dialog_start(void); /* 0 or an errno */
+void sip_dialog_stop(void); /* ends all */
 
 int sip_transport_start(void);
 void sip_transport_stop(void);

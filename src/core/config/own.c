@@ -104,6 +104,16 @@ static struct own_value *value_add(struct own_build *b, struct rs_str section, s
 }
 
 static const char *const LEVELS[] = {"error", "warning", "notice", "info", "verbose", "debug"};
+static const char *const WHEN[] = {"always", "moved", "never"};
+
+static bool is_one_of(struct rs_str text, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rs_str_ieqz(text, words[i]))
+			return true;
+	}
+	return false;
+}
 
 /* Why the text is no such value, or NULL when it was taken. */
 static const char *value_set(struct own_build *b, const struct ast_sip_own_option *row, struct own_value *v,
@@ -123,10 +133,11 @@ static const char *value_set(struct own_build *b, const struct ast_sip_own_optio
 	case AST_SIP_OWN_STR:
 		return NULL;
 	case AST_SIP_OWN_LEVEL:
-		for (size_t i = 0; i < RS_ARRAY_SIZE(LEVELS); i++)
-			if (rs_str_ieqz(text, LEVELS[i]))
-				return NULL;
-		return "is none of error, warning, notice, info, verbose, debug";
+		return is_one_of(text, LEVELS, RS_ARRAY_SIZE(LEVELS))
+			       ? NULL
+			       : "is none of error, warning, notice, info, verbose, debug";
+	case AST_SIP_OWN_WHEN:
+		return is_one_of(text, WHEN, RS_ARRAY_SIZE(WHEN)) ? NULL : "is none of always, moved, never";
 	case AST_SIP_OWN_LIST:
 	case AST_SIP_OWN_NETWORKS:
 		break;

@@ -1,7 +1,7 @@
 /*
  * Every option of res_sip.conf, as rows: X(section, option, kind, default, min, max, help). A new row is all that a new
  * option needs, besides its line in docs/configuration.md. Kinds: BOOL, UINT (min to max), STR, LIST,
- * NETWORKS (addresses with /bits), LEVEL (a log level).
+ * NETWORKS (addresses with /bits), LEVEL (a log level), WHEN (always, moved or never).
  */
 #ifndef CORE_CONFIG_OWN_OPTIONS_H
 #define CORE_CONFIG_OWN_OPTIONS_H
@@ -21,6 +21,8 @@
 	X("security", "budget_sources", UINT, "65536", 256, 16777216,                                                  \
 	  "sources that the answer budget remembers: memory")                                                          \
 	X("security", "verified_s", UINT, "3600", 0, 604800, "a source that authenticated is exempt for so long")      \
+	X("session", "authenticate_in_dialog", WHEN, "moved", 0, 0,                                                     \
+	  "requests in a dialog: always, moved (from elsewhere than last time) or never")                              \
 	X("messaging", "check_from", BOOL, "yes", 0, 0, "the From of a MESSAGE must belong to the sender's endpoint")  \
 	X("messaging", "timeout_ms", UINT, "20000", 1000, 180000, "wait so long for an answer of a contact, then 480") \
 	X("messaging", "max_breadth", UINT, "60", 1, 1000, "contacts asked at once for one MESSAGE (RFC 5393)")        \
@@ -33,6 +35,7 @@
 	X("limits", "body_parts", UINT, "32", 1, 32, "parts of a multipart body")                                      \
 	X("limits", "transactions", UINT, "2000000", 100, 100000000,                                                   \
 	  "transactions at once; past it new requests get 503")                                                        \
+	X("limits", "dialogs", UINT, "1000000", 2, 100000000, "dialogs at once, two a call: memory; past it 503")      \
 	X("limits", "connections", UINT, "20000", 1, 10000000, "stream connections at once")                           \
 	X("limits", "connections_per_peer", UINT, "1000", 1, 10000000, "of these to one address (IPv6: one /64)")      \
 	X("limits", "tcp_idle_s", UINT, "3600", 1, 604800, "close a connection without traffic after so long")         \

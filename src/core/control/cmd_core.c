@@ -6,6 +6,7 @@
 #include "core/control/registry.h"
 #include "core/core.h"
 #include "res_sip/location.h"
+#include "sip/dialog.h"
 #include "sip/transaction.h"
 #include "sip/transport.h"
 
@@ -53,6 +54,7 @@ static int memory(struct ast_sip_cli *cli, int argc, const char *const *argv)
 {
 	struct mallinfo2 heap = mallinfo2();
 	struct ast_sip_location_stats location;
+	struct sip_dialog_stats dialogs;
 	struct sip_tsx_stats tsx;
 	uint64_t connections = 0;
 
@@ -60,6 +62,7 @@ static int memory(struct ast_sip_cli *cli, int argc, const char *const *argv)
 	(void)argv;
 	ast_sip_location_stats(&location);
 	sip_tsx_stats(&tsx);
+	sip_dialog_stats(&dialogs);
 	sip_transport_each(add_connections, &connections);
 	ast_sip_cli_json_object(cli, NULL);
 	figure(cli, "Heap in use (bytes)", "heap_used", (int64_t)(heap.uordblks + heap.hblkhd));
@@ -67,6 +70,7 @@ static int memory(struct ast_sip_cli *cli, int argc, const char *const *argv)
 	figure(cli, "Server transactions", "server_transactions", (int64_t)tsx.server_now);
 	figure(cli, "Of these completed", "completed_transactions", (int64_t)tsx.completed_now);
 	figure(cli, "Client transactions", "client_transactions", (int64_t)tsx.client_now);
+	figure(cli, "Dialogs", "dialogs", (int64_t)dialogs.now);
 	figure(cli, "Stream connections", "connections", (int64_t)connections);
 	figure(cli, "AORs in use", "aors", (int64_t)location.aors);
 	figure(cli, "Bindings", "bindings", (int64_t)location.bindings);

@@ -5,6 +5,7 @@
 #include "core/control/show.h"
 #include "core/core.h"
 #include "res_sip/location.h"
+#include "sip/dialog.h"
 
 #include <stdio.h>
 
@@ -173,6 +174,23 @@ static int transactions(struct ast_sip_cli *cli, int argc, const char *const *ar
 	return 0;
 }
 
+static int dialogs(struct ast_sip_cli *cli, int argc, const char *const *argv)
+{
+	struct sip_dialog_stats s;
+
+	(void)argc;
+	(void)argv;
+	sip_dialog_stats(&s);
+	ast_sip_cli_json_object(cli, NULL);
+	figure(cli, "Dialogs", "now", s.now);
+	figure(cli, "Of these early", "early_now", s.early_now);
+	figure(cli, "Made so far", "created", s.created);
+	figure(cli, "Refused by the limit", "refused", s.refused);
+	figure(cli, "ACKs that were nobody's", "stray_acks", s.stray_acks);
+	ast_sip_cli_json_end(cli);
+	return 0;
+}
+
 static int location(struct ast_sip_cli *cli, int argc, const char *const *argv)
 {
 	struct ast_sip_location_stats s;
@@ -202,6 +220,7 @@ static struct ast_sip_cli_command commands[] = {
 	COMMAND(.path = "pjsip show services", .help = "Services in the order in which they see a request",
 		.handler = services),
 	COMMAND(.path = "pjsip show transactions", .help = "Figures of the transactions", .handler = transactions),
+	COMMAND(.path = "pjsip show dialogs", .help = "Figures of the dialogs", .handler = dialogs),
 	COMMAND(.path = "pjsip show location", .help = "Figures of the location store", .handler = location),
 };
 

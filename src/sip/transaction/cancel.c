@@ -52,10 +52,8 @@ static void run(struct rs_task *task)
 	struct tsx_key key;
 
 	sip_rx_set_tsx(rx, NULL);
-	if (tsx_key_server(&key, msg, SIP_METHOD_CANCEL, msg->to_tag)) {
-		sip_rx_unref(rx);
-		return;
-	}
+	if (tsx_key_server(&key, msg, SIP_METHOD_CANCEL, msg->to_tag))
+		goto out;
 	if (tsx_table_find(&key, false, &found)) {
 		resend(&found, key.hash);
 	} else if (sip_tsx_state(tsx) == SIP_TSX_TERMINATED) {
@@ -65,7 +63,9 @@ static void run(struct rs_task *task)
 		tell_user(tsx, rx);
 	}
 	tsx_key_fini(&key);
+out:
 	sip_rx_unref(rx);
+	tsx_server_ran(tsx);
 }
 
 void tsx_cancel_receive(struct sip_rx_data *rx)
@@ -108,6 +108,7 @@ static void run_late(struct rs_task *task)
 	if (sip_tsx_state(tsx) == SIP_TSX_PROCEEDING)
 		deliver(tsx);
 	sip_rx_unref(rx);
+	tsx_server_ran(tsx);
 }
 
 void sip_tsx_set_user_for(void *module, struct sip_tsx *tsx, const struct sip_tsx_user *user, void *token)

@@ -97,10 +97,13 @@ static void ack_to_user(struct sip_tsx *tsx, struct tsx_arg *arg)
 		tsx->user->on_ack(tsx, arg->rx, tsx->token);
 }
 
+/* A dialog may keep the block for hours, as the place of its serializer; the answer is needed no longer. */
 static void end(struct sip_tsx *tsx, struct tsx_arg *arg)
 {
 	(void)arg;
 	tsx_end(tsx);
+	sip_tx_unref(tsx->tx);
+	tsx->tx = NULL;
 }
 
 #define MACHINE(X)                                                                                                     \

@@ -10,10 +10,21 @@
 static _Atomic bool stopping = true;
 static _Atomic uint32_t loose; /* tasks of the layer on serializers that no transaction owns */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic(const struct sip_dialog_ops *) dialogs;
 
 bool tsx_stopping(void)
 {
 	return atomic_load_explicit(&stopping, memory_order_relaxed);
+}
+
+const struct sip_dialog_ops *tsx_dialogs(void)
+{
+	return atomic_load_explicit(&dialogs, memory_order_acquire);
+}
+
+void sip_transaction_set_dialogs(const struct sip_dialog_ops *ops)
+{
+	atomic_store_explicit(&dialogs, ops, memory_order_release);
 }
 
 void tsx_loose_begin(void)
@@ -76,7 +87,7 @@ struct sip_tsx *sip_tsx_ref(struct sip_tsx *tsx)
 	if (tsx->magic != TSX_MAGIC)
 		abort();
 	if (tsx->role == SIP_TSX_UAS)
-		rs_serializer_ref(tsx->serializer);
+		rs_serializer_ref(&tsx_server(tsx)->own);
 	else
 		atomic_fetch_add_explicit(&tsx_client(tsx)->refs, 1, memory_order_relaxed);
 	return tsx;
@@ -89,7 +100,7 @@ void sip_tsx_unref(struct sip_tsx *tsx)
 	if (tsx->magic != TSX_MAGIC)
 		abort();
 	if (tsx->role == SIP_TSX_UAS)
-		rs_serializer_unref(tsx->serializer);
+		rs_serializer_unref(&tsx_server(tsx)->own);
 	else
 		tsx_client_unref(tsx_client(tsx));
 }

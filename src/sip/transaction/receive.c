@@ -9,10 +9,20 @@ void tsx_push(struct rs_serializer *s, struct rs_task *task)
 		rs_push(s, task);
 }
 
-/* An ACK to an answer that a machine stands for goes there; one to a stateless answer ends here; the rest is the
- * hooks'. */
-static void receive_ack(struct sip_rx_data *rx)
+/* A message and what it is looked for by. */
+struct arrival {
+	struct sip_rx_data *rx;
+	bool keyed;
+	const struct sip_dialog_ops *dialogs; /* may have it; NULL: it belongs to no dialog */
+	uint64_t dialog_hash;
+	struct tsx_key key;
+};
+
+/* An ACK to an answer that a machine stands for goes there; one to a stateless answer ends here; then dialogs are asked,
+ * and the rest is the hooks'. */
+static void receive_ack(struct arrival *a)
 {
+	struct sip_rx_data *rx = a->rx;
 	struct sip_tsx *tsx = tsx_find_invite(sip_rx_msg(rx));
 
 	if (tsx) {
@@ -20,17 +30,10 @@ static void receive_ack(struct sip_rx_data *rx)
 		sip_tsx_unref(tsx);
 	} else if (tsx_stateless_ack(sip_rx_msg(rx))) {
 		sip_rx_unref(rx);
-	} else {
+	} else if (!a->dialogs || !a->dialogs->ack(rx, a->dialog_hash)) {
 		tsx_hooks_push(rx);
 	}
 }
-
-/* A message and what it is looked for by. */
-struct arrival {
-	struct sip_rx_data *rx;
-	bool keyed;
-	struct tsx_key key;
-};
 
 /* It promises a branch and gives none: every request of this sender would be the same transaction. */
 static void check_branch(struct sip_msg *msg)
@@ -52,10 +55,15 @@ static void prepare(struct arrival *a, struct sip_rx_data *rx)
 
 	a->rx = rx;
 	a->keyed = false;
+	a->dialogs = NULL;
 	if (msg->is_request)
 		check_branch(msg);
 	if (msg->flaw)
 		return;
+	if (msg->is_request && msg->to_tag.len && msg->method != SIP_METHOD_CANCEL) {
+		a->dialogs = tsx_dialogs();
+		a->dialog_hash = a->dialogs ? a->dialogs->expect(msg) : 0;
+	}
 	if (!msg->is_request)
 		a->keyed = tsx_key_client(&a->key, msg->top_branch, msg->method, msg->cseq_method) == 0;
 	else if (msg->method != SIP_METHOD_ACK && msg->method != SIP_METHOD_CANCEL)
@@ -74,11 +82,11 @@ static void receive_request(struct arrival *a)
 	else if (msg->flaw)
 		tsx_stateless_push(rx, msg->flaw_status);
 	else if (msg->method == SIP_METHOD_ACK)
-		receive_ack(rx);
+		receive_ack(a);
 	else if (msg->method == SIP_METHOD_CANCEL)
 		tsx_cancel_receive(rx);
 	else if (a->keyed)
-		tsx_server_receive(rx, &a->key);
+		tsx_server_receive(rx, &a->key, a->dialogs ? a->dialogs->find(rx, a->dialog_hash) : NULL);
 	else
 		sip_rx_unref(rx);
 }

@@ -26,6 +26,8 @@ static void free_server(struct rs_serializer *s)
 	tsx->magic = 0;
 	tsx_server_release_request(tsx);
 	sip_tx_unref(tsx->tx);
+	if (tsx_in_dialog(tsx))
+		rs_serializer_unref(tsx->serializer);
 	if (tsx->entry.key != tsx->key_mem)
 		free((char *)(uintptr_t)tsx->entry.key);
 	rs_slab_free(&server_slab, server);
@@ -34,12 +36,13 @@ static void free_server(struct rs_serializer *s)
 struct making {
 	const struct tsx_key *key;
 	struct sip_rx_data *rx;
+	struct rs_serializer *dialog; /* taken over by what is made; may be NULL */
 };
 
 /* Under the shard's lock. */
 static struct sip_tsx *make_server(void *token)
 {
-	const struct making *making = token;
+	struct making *making = token;
 	bool invite = sip_rx_msg(making->rx)->method == SIP_METHOD_INVITE;
 	struct tsx_server *server;
 	struct sip_tsx *tsx;
@@ -65,7 +68,8 @@ static struct sip_tsx *make_server(void *token)
 	atomic_init(&tsx->state, invite ? SIP_TSX_PROCEEDING : SIP_TSX_TRYING);
 	tsx->reliable = sip_transport_is_reliable(sip_rx_transport(making->rx));
 	rs_serializer_init(&server->own, "transaction", free_server);
-	tsx->serializer = &server->own;
+	tsx->serializer = making->dialog ? making->dialog : &server->own;
+	making->dialog = NULL;
 	tsx_timer_init(tsx);
 	server->rx = sip_rx_ref(making->rx);
 	sip_rx_set_tsx(making->rx, tsx);
@@ -106,6 +110,7 @@ static void run_request(struct rs_task *task)
 	if (!tsx->last_status && sip_tsx_state(tsx) != SIP_TSX_TERMINATED)
 		tsx_dispatch(tsx, TSX_START, NULL);
 	sip_rx_unref(rx);
+	tsx_server_ran(tsx);
 }
 
 /* Without a branch the To tag has to be that of our answer (RFC 3261 section 17.2.3). */
@@ -114,6 +119,14 @@ static bool ack_fits(const struct sip_tsx *tsx, struct sip_msg *ack)
 	bool cookie_only;
 
 	return tsx_key_is_3261(ack, &cookie_only) || !tsx->tx || rs_str_eq(sip_tx_to_tag(tsx->tx), ack->to_tag);
+}
+
+/* The ACK of a 2xx with its INVITE's branch: it is the dialog's like any other, and keeps its place in the order. */
+static bool dialog_takes_ack(const struct sip_tsx *tsx, struct sip_rx_data *rx)
+{
+	const struct sip_dialog_ops *dialogs = tsx_dialogs();
+
+	return sip_tsx_state(tsx) == SIP_TSX_ACCEPTED && dialogs && dialogs->ack_here(rx);
 }
 
 static void run_again(struct rs_task *task)
@@ -125,11 +138,14 @@ static void run_again(struct rs_task *task)
 	sip_rx_set_tsx(rx, NULL);
 	if (sip_rx_msg(rx)->method != SIP_METHOD_ACK)
 		tsx_dispatch(tsx, TSX_REQUEST, &arg);
+	else if (dialog_takes_ack(tsx, rx))
+		; /* done */
 	else if (!ack_fits(tsx, sip_rx_msg(rx)))
 		tsx_hooks_push(sip_rx_ref(rx));
 	else
 		tsx_dispatch(tsx, TSX_ACK, &arg);
 	sip_rx_unref(rx);
+	tsx_server_ran(tsx);
 }
 
 void tsx_server_push(struct sip_tsx *tsx, struct sip_rx_data *rx, void (*run)(struct rs_task *))
@@ -138,7 +154,16 @@ void tsx_server_push(struct sip_tsx *tsx, struct sip_rx_data *rx, void (*run)(st
 
 	*task = (struct rs_task){.run = run, .name = "transaction.receive"};
 	sip_rx_set_tsx(rx, tsx);
+	/* The queue of its own serializer keeps it; that of a dialog does not. */
+	if (tsx_in_dialog(tsx))
+		sip_tsx_ref(tsx);
 	tsx_push(tsx->serializer, task);
+}
+
+void tsx_server_ran(struct sip_tsx *tsx)
+{
+	if (tsx_in_dialog(tsx))
+		sip_tsx_unref(tsx);
 }
 
 void tsx_server_push_again(struct sip_tsx *tsx, struct sip_rx_data *rx)
@@ -146,13 +171,15 @@ void tsx_server_push_again(struct sip_tsx *tsx, struct sip_rx_data *rx)
 	tsx_server_push(tsx, rx, run_again);
 }
 
-void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key)
+void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key, struct rs_serializer *dialog)
 {
-	struct making making = {key, rx};
+	struct making making = {key, rx, dialog};
 	struct tsx_found found;
 	bool made, any;
 
 	any = tsx_table_find_or_insert(key, &found, &made, make_server, &making);
+	if (making.dialog)
+		rs_serializer_unref(making.dialog);
 	if (!any) {
 		TSX_COUNT(key->hash, refused);
 		tsx_stateless_push(rx, 503);

@@ -83,7 +83,7 @@ struct sip_tsx {
 	uint8_t allowed; /* while an event is handled: the permitted next states */
 	uint16_t last_status;
 	const struct tsx_machine *machine;
-	struct rs_serializer *serializer; /* the server's own, or the client's (referenced) */
+	struct rs_serializer *serializer; /* the server's own; or that of the dialog or the client, referenced */
 	int64_t slot_due[TSX_SLOT_N];     /* 0: not running */
 	int64_t armed_for;                /* what the timer waits for; 0: it does not run */
 	int64_t interval;                 /* of the retransmissions */
@@ -96,7 +96,7 @@ struct sip_tsx {
 
 struct tsx_server {
 	struct sip_tsx tsx;
-	struct rs_serializer own;
+	struct rs_serializer own;        /* also counts the references */
 	struct sip_rx_data *rx;          /* the request, until the final answer */
 	struct sip_rx_data *cancel;      /* the CANCEL that matched it */
 	bool cancel_told, cancel_queued; /* to the user; on its way to it */
@@ -122,6 +122,11 @@ static inline struct tsx_server *tsx_server(struct sip_tsx *tsx)
 static inline struct tsx_client *tsx_client(struct sip_tsx *tsx)
 {
 	return rs_container_of(tsx, struct tsx_client, tsx);
+}
+/* The server's transaction of a request in a dialog: it runs on the dialog's serializer. */
+static inline bool tsx_in_dialog(struct sip_tsx *tsx)
+{
+	return tsx->serializer != &tsx_server(tsx)->own;
 }
 
 /* ---- fsm.c: what all machines share; on the serializer ---- */
@@ -214,10 +219,11 @@ void tsx_table_count(uint64_t hash, size_t counter_offset);
 /* ---- server.c ---- */
 
 void tsx_server_setup(void);
-/* Takes over the reference of rx. */
-void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key);
-/* run gets rx by sip_rx_from_task with its reference, and tsx by sip_rx_tsx. */
+/* Takes over the references of rx and of dialog, the serializer of the dialog that the request belongs to (NULL: none). */
+void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key, struct rs_serializer *dialog);
+/* run gets rx by sip_rx_from_task with its reference, and tsx by sip_rx_tsx; it calls tsx_server_ran(tsx) at its end. */
 void tsx_server_push(struct sip_tsx *tsx, struct sip_rx_data *rx, void (*run)(struct rs_task *task));
+void tsx_server_ran(struct sip_tsx *tsx);
 /* A retransmission, or an ACK. */
 void tsx_server_push_again(struct sip_tsx *tsx, struct sip_rx_data *rx);
 void tsx_server_release_request(struct sip_tsx *tsx);
@@ -259,6 +265,8 @@ void tsx_cancel_receive(struct sip_rx_data *rx);
 /* An ACK, or a response, that matches nothing. Takes over the reference of rx. */
 void tsx_hooks_push(struct sip_rx_data *rx);
 bool tsx_stopping(void);
+/* The dialogs above; NULL: there are none. */
+const struct sip_dialog_ops *tsx_dialogs(void);
 /* Around a task on a serializer of no transaction, which a stop has to wait for. */
 void tsx_loose_begin(void);
 void tsx_loose_end(void);

@@ -234,6 +234,17 @@ void *sip_tx_owner(const struct sip_tx_data *tx)
 	return tx->b ? tx->b->owner : NULL;
 }
 
+void sip_tx_set_uri_is_hop(struct sip_tx_data *tx)
+{
+	if (tx->b)
+		tx->b->uri_is_hop = true;
+}
+
+bool sip_tx_uri_is_hop(const struct sip_tx_data *tx)
+{
+	return tx->b && tx->b->uri_is_hop;
+}
+
 bool sip_tx_sealed(const struct sip_tx_data *tx)
 {
 	return tx->sealed;

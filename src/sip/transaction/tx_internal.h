@@ -35,6 +35,7 @@ struct tx_build {
 	uint32_t body_off;     /* once they are */
 	bool has_length;       /* the headers hold Content-Length already (forwarded) */
 	bool own_contact;      /* contact names the local address */
+	bool uri_is_hop;       /* a strict router stands in the Request-URI */
 	bool lost;             /* a copy had no memory: the seal will fail */
 	struct rs_str method_text, uri, branch, suffix, contact;
 	struct rs_str content_type, body; /* until the seal; body in the arena, or in rx */

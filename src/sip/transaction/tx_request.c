@@ -210,6 +210,7 @@ struct sip_tx_data *sip_tx_clone(struct sip_tx_data *tx, uint32_t cseq)
 	copy->b->suffix = tx_copy(copy, b->suffix);
 	copy->b->contact = tx_copy(copy, b->contact);
 	copy->b->own_contact = b->own_contact;
+	copy->b->uri_is_hop = b->uri_is_hop;
 	copy->b->content_type = tx_copy(copy, b->content_type);
 	copy->b->body = tx_copy(copy, sip_tx_body(tx));
 	copy->b->has_length = b->has_length;

@@ -15,8 +15,13 @@ int sip_stack_start(const struct sip_stack_config *config)
 	error = sip_transaction_start();
 	if (error)
 		goto transport;
+	error = sip_dialog_start();
+	if (error)
+		goto transaction;
 	return 0;
 
+transaction:
+	sip_transaction_stop();
 transport:
 	sip_transport_stop();
 resolver:
@@ -27,6 +32,7 @@ resolver:
 void sip_stack_stop(void)
 {
 	sip_transport_quiesce();
+	sip_dialog_stop();
 	sip_transaction_stop();
 	sip_transport_stop();
 	sip_resolver_stop();

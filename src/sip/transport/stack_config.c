@@ -11,6 +11,7 @@
 #define T4_US 5000000
 
 #define MAX_TRANSACTIONS         2000000 /* a flood of requests fills memory */
+#define MAX_DIALOGS              1000000 /* calls that nobody ends fill it, too */
 #define MAX_CONNECTIONS          20000   /* a flood of connections takes every descriptor */
 #define MAX_CONNECTIONS_PER_PEER 1000    /* one peer takes them all */
 #define STREAM_IDLE_S            3600    /* connections that are left open */
@@ -42,6 +43,7 @@ void sip_stack_config_set(const struct sip_stack_config *config)
 	c.t4_us = or64(c.t4_us, T4_US);
 	c.timer_b_us = or64(c.timer_b_us, 64 * c.t1_us);
 	c.max_transactions = or32(c.max_transactions, MAX_TRANSACTIONS);
+	c.max_dialogs = or32(c.max_dialogs, MAX_DIALOGS);
 	c.max_connections = or32(c.max_connections, MAX_CONNECTIONS);
 	c.max_connections_per_peer = or32(c.max_connections_per_peer, MAX_CONNECTIONS_PER_PEER);
 	c.stream_idle_s = or32(c.stream_idle_s, STREAM_IDLE_S);

@@ -56,6 +56,8 @@ static void bad_own_options_are_errors_at_their_line(void **state)
 		{"[limits]\nmessage_size=big\n", 2, "is no number"},
 		{"[registrar]\ndurable=perhaps\n", 2, "neither yes nor no"},
 		{"[log]\nlevel=loud\n", 2, "is none of error"},
+		{"[session]\nauthenticate_in_dialog=sometimes\n", 2, "is none of always, moved, never"},
+		{"[limits]\ndialogs=1\n", 2, "is no number from 2"},
 		{"[security]\ntrusted=10.0.0.0/8,office\n", 2, "is no list of address"},
 		{"[limit]\nmessage_size=2000\n", 1, "unknown section [limit] (did you mean 'limits'?)"},
 	};

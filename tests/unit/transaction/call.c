@@ -332,6 +332,8 @@ static void on_request(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
 	assert_ptr_equal(sip_rx_tsx(rx), tsx);
 	assert_ptr_equal(rs_serializer_current(), sip_tsx_serializer(tsx));
+	if (call.on_request && call.on_request(tsx, rx))
+		return;
 	hear("request %.*s", RS_FMT(sip_rx_msg(rx)->method_text));
 	if (call.server)
 		sip_tsx_unref(call.server);

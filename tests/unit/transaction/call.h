@@ -38,6 +38,8 @@ struct call {
 	bool stateless;          /* by sip_tsx_respond_stateless */
 	bool no_user;            /* sets none on server transactions */
 	void (*on_response)(struct sip_tsx *tsx, unsigned status);
+	/* Asked first; true: the user hears nothing of it. */
+	bool (*on_request)(struct sip_tsx *tsx, struct sip_rx_data *rx);
 
 	struct sip_tsx *server;      /* of the last request that the user heard, referenced */
 	struct sip_rx_data *request; /* it */

@@ -86,7 +86,8 @@ RS_API struct sip_dialog *sip_dialog_uac(const struct sip_dialog_uac_params *p);
 /*
  * A response to the INVITE (or SUBSCRIBE) of a UAC dialog that has another To tag than the dialog: the dialog of that
  * branch of the fork, made by the first such response (*made true), found by the next; same serializer, same local side,
- * no usages. Referenced. NULL without memory. Serializer.
+ * no usages. The response is received in it (sip_dialog_received). Referenced. NULL: ENOMEM, EAGAIN (the limit), EINVAL.
+ * Serializer.
  */
 RS_API struct sip_dialog *sip_dialog_fork(struct sip_dialog *dlg, struct sip_rx_data *response, bool *made);
 

@@ -285,10 +285,7 @@ static struct sip_dialog *make_fork(struct sip_dialog *of, struct sip_rx_data *r
 	d->first = (struct sip_target){.type = of->first.type, .listener = of->first.listener};
 	d->origin = sip_dialog_ref(of->origin ? of->origin : of);
 	error = dialog_peer_set(d, of->peer->target, RS_STR_NULL, false);
-	d = finish(d, error);
-	if (d)
-		sip_dialog_received(d, rx);
-	return d;
+	return finish(d, error);
 }
 
 struct sip_dialog *sip_dialog_fork(struct sip_dialog *of, struct sip_rx_data *rx, bool *made)
@@ -302,10 +299,12 @@ struct sip_dialog *sip_dialog_fork(struct sip_dialog *of, struct sip_rx_data *rx
 		return NULL;
 	}
 	d = sip_dialog_find(of->call_id, of->local_tag, msg->to_tag);
+	if (!d) {
+		d = make_fork(of, rx);
+		*made = d != NULL;
+	}
 	if (d)
-		return d;
-	d = make_fork(of, rx);
-	*made = d != NULL;
+		sip_dialog_received(d, rx);
 	return d;
 }
 

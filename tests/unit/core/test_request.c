@@ -1,6 +1,7 @@
 /* Requests of our own: who they are from, where they go, what becomes of them; headers and bodies. */
 #include "core_test.h"
 
+#include "core/target.h"
 #include "res_sip/location.h"
 
 #define CONFIG                                                                                                         \
@@ -80,8 +81,6 @@ static void what_cannot_be_made_says_why(void **state)
 	assert_int_equal(errno, EINVAL);
 	assert_null(ast_sip_create_request("", NULL, endpoint("plain"), "sip:x@y"));
 	assert_int_equal(errno, EINVAL);
-	assert_null(ast_sip_create_request("OPTIONS", (struct sip_dialog *)state, endpoint("plain"), "sip:x@y"));
-	assert_int_equal(errno, EOPNOTSUPP);
 	assert_int_equal(ast_sip_send_request("OPTIONS", NULL, NULL, endpoint("plain"), NULL), -1);
 	assert_int_equal(errno, ENOENT);
 }
@@ -99,6 +98,18 @@ static void a_proxy_is_a_route_and_a_strict_one_takes_the_uri(void **state)
 	assert_true(rs_str_eqz(sip_tx_uri(tx), "sip:10.0.0.3:5060"));
 	header_is(tx, SIP_HDR_ROUTE, "<sip:x@far.example>");
 	header_is(tx, SIP_HDR_TO, "<sip:x@far.example>");
+	sip_tx_unref(tx);
+}
+
+/* A Path behind a strict router is not where the request goes first. */
+static void a_strict_router_is_the_first_hop(void **state)
+{
+	struct sip_tx_data *tx = ast_sip_create_request("MESSAGE", NULL, endpoint("strict"), "sip:x@far.example;lr");
+	struct sip_uri hop;
+
+	(void)state;
+	assert_int_equal(ast_sip_next_hop(tx, &hop), 0);
+	assert_true(rs_str_eqz(hop.host, "10.0.0.3"));
 	sip_tx_unref(tx);
 }
 
@@ -399,6 +410,7 @@ int main(void)
 		T(a_request_speaks_for_its_endpoint),
 		T(what_cannot_be_made_says_why),
 		T(a_proxy_is_a_route_and_a_strict_one_takes_the_uri),
+		T(a_strict_router_is_the_first_hop),
 		T(headers_and_bodies),
 		T(a_response_is_the_outcome),
 		T(the_callback_runs_on_the_caller_s_work),

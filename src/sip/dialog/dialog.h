@@ -47,7 +47,7 @@ struct sip_dialog {
 
 	uint32_t local_cseq, remote_cseq;
 	uint32_t invite_cseq;   /* of our last INVITE */
-	uint32_t answered_cseq; /* of our last request whose 2xx was looked at: an older one repeated changes nothing */
+	uint32_t answered_cseq; /* of our last refresh that was answered 2xx: an older one repeated changes nothing */
 	struct dialog_peer *peer;
 	struct sip_target first; /* UAC: where the first request goes; else only protocol and listener count */
 	struct sip_target heard; /* where the peer was heard: its address and flow; family 0: not yet */

@@ -4,7 +4,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- ours ---- */
 
@@ -114,11 +113,12 @@ static bool inside(struct sip_dialog *d, struct sip_rx_data *rx)
 	dialog_heard(d, rx);
 	if (msg->method == SIP_METHOD_INVITE && msg->cseq > d->invite_cseq)
 		d->invite_cseq = msg->cseq;
-	if (msg->status < 200 || msg->status >= 300 || msg->cseq <= d->answered_cseq)
+	if (msg->status < 200 || msg->status >= 300 || !dialog_refreshes(msg->method) ||
+	    msg->cseq <= d->answered_cseq)
 		return true;
-	d->answered_cseq = msg->cseq;
-	if (dialog_refreshes(msg->method) && dialog_learn(d, rx, false))
+	if (dialog_learn(d, rx, false))
 		return no_memory(d);
+	d->answered_cseq = msg->cseq;
 	return true;
 }
 

@@ -1,9 +1,10 @@
 /* See plan.h. */
 #include "core/plan.h"
 #include "core/target.h"
-#include "sip/writer.h"
+#include "sip/resolver.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 void plan_end(struct plan *p)

@@ -6,7 +6,7 @@
 #define CORE_PLAN_H
 
 #include "res_sip/location.h"
-#include "sip/resolver.h"
+#include "sip/msg.h"
 
 /* Texts of headers that are made here; what does not fit is refused. */
 #define PLAN_TEXT 1024

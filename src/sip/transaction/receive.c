@@ -56,6 +56,7 @@ static void prepare(struct arrival *a, struct sip_rx_data *rx)
 	a->rx = rx;
 	a->keyed = false;
 	a->dialogs = NULL;
+	a->dialog_hash = 0;
 	if (msg->is_request)
 		check_branch(msg);
 	if (msg->flaw)

@@ -129,6 +129,18 @@ static bool dialog_takes_ack(const struct sip_tsx *tsx, struct sip_rx_data *rx)
 	return sip_tsx_state(tsx) == SIP_TSX_ACCEPTED && dialogs && dialogs->ack_here(rx);
 }
 
+static void take_ack(struct sip_tsx *tsx, struct sip_rx_data *rx)
+{
+	struct tsx_arg arg = {.rx = rx};
+
+	if (dialog_takes_ack(tsx, rx))
+		return;
+	if (ack_fits(tsx, sip_rx_msg(rx)))
+		tsx_dispatch(tsx, TSX_ACK, &arg);
+	else
+		tsx_hooks_push(sip_rx_ref(rx));
+}
+
 static void run_again(struct rs_task *task)
 {
 	struct sip_rx_data *rx = sip_rx_from_task(task);
@@ -138,12 +150,8 @@ static void run_again(struct rs_task *task)
 	sip_rx_set_tsx(rx, NULL);
 	if (sip_rx_msg(rx)->method != SIP_METHOD_ACK)
 		tsx_dispatch(tsx, TSX_REQUEST, &arg);
-	else if (dialog_takes_ack(tsx, rx))
-		; /* done */
-	else if (!ack_fits(tsx, sip_rx_msg(rx)))
-		tsx_hooks_push(sip_rx_ref(rx));
 	else
-		tsx_dispatch(tsx, TSX_ACK, &arg);
+		take_ack(tsx, rx);
 	sip_rx_unref(rx);
 	tsx_server_ran(tsx);
 }

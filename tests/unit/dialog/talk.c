@@ -110,12 +110,13 @@ static bool take(struct sip_tsx *tsx, struct sip_rx_data *rx)
 {
 	struct sip_msg *msg = sip_rx_msg(rx);
 
-	(void)tsx;
 	if (talk.rewrite)
 		assert_int_equal(sip_rx_override(rx, SIP_HDR_CONTACT, 0, rs_str_c(talk.rewrite)), 0);
 	if (sip_rx_dialog(rx)) {
-		if (!sip_dialog_process(rx))
+		if (!sip_dialog_process(rx)) {
 			talk_note("nobody %.*s", RS_FMT(msg->method_text));
+			sip_tsx_respond(tsx, sip_tx_response(rx, 501, RS_STR_NULL));
+		}
 		return true;
 	}
 	if (msg->method != SIP_METHOD_INVITE || msg->to_tag.len)
@@ -133,7 +134,8 @@ static bool take(struct sip_tsx *tsx, struct sip_rx_data *rx)
 
 void phone_invites(const char *contact, const char *more)
 {
-	char lines[1024], branch[40];
+	static char branch[40];
+	char lines[1024];
 
 	snprintf(lines, sizeof(lines), "%s%s%s%s", contact[0] ? "Contact: " : "", contact, contact[0] ? "\r\n" : "", more);
 	snprintf(branch, sizeof(branch), "z9hG4bKi%u", ++t.branch);
@@ -146,7 +148,7 @@ void phone_invites(const char *contact, const char *more)
 
 void phone_asks_with(const char *method, unsigned cseq, const char *more)
 {
-	char branch[40];
+	static char branch[40];
 
 	snprintf(branch, sizeof(branch), "z9hG4bKr%u", ++t.branch);
 	snprintf(t.to, sizeof(t.to), "%.*s", RS_FMT(sip_dialog_local_tag(talk.dlg)));
@@ -320,7 +322,19 @@ void talk_start(enum call_transport transport)
 	memset(&talk, 0, sizeof(talk));
 	memset(&t, 0, sizeof(t));
 	call.on_request = take;
+	call.answer_at_once = 481;
 	call_start(transport);
+}
+
+void talk_drop(void)
+{
+	sip_dialog_unref(talk.dlg);
+	sip_rx_unref(talk.invite);
+	sip_tsx_unref(talk.tsx);
+	memset(&talk, 0, sizeof(talk));
+	while (t.next < t.n)
+		free(t.heard[t.next++]);
+	t.next = t.n = 0;
 }
 
 void talk_end(void)
@@ -330,10 +344,7 @@ void talk_end(void)
 	talk_hears_nothing();
 	if (talk.dlg)
 		talk_lets_go();
-	sip_dialog_unref(talk.dlg);
-	sip_rx_unref(talk.invite);
-	sip_tsx_unref(talk.tsx);
-	memset(&talk, 0, sizeof(talk));
+	talk_drop();
 	sim_run_for(200 * SIM_SECOND);
 	sip_dialog_stats(&stats);
 	assert_int_equal(stats.now, 0);

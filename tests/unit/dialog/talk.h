@@ -34,6 +34,9 @@ void talk_start(enum call_transport transport);
 /* Time goes by until all is gone, and nothing may be left. */
 void talk_end(void);
 
+/* Gives everything up, in the middle: after call_stop. */
+void talk_drop(void);
+
 /* An INVITE outside of any dialog with that Contact and more lines ("Name: value\r\n"); a dialog is made for it. */
 void phone_invites(const char *contact, const char *more);
 /* A request in talk.dlg, as the phone writes it: its own branch each time. */
@@ -59,7 +62,6 @@ void talk_hears_nothing(void);
 void talk_note(const char *fmt, ...) RS_PRINTF(1, 2);
 void talk_lets_go(void); /* removes the usage */
 extern const struct sip_dialog_usage talk_usage;
-/* The UAC's tag and Call-ID as the phone knows them are those of the dialog. */
 bool str_is(struct rs_str s, const char *z);
 
 #endif

@@ -36,20 +36,6 @@ static void is_cancelled(struct ct_phone *p, const char *invite)
 	dc_hears("gone");
 }
 
-static void before_it_began(void **state)
-{
-	(void)state;
-	start("sip:bob@10.0.0.2");
-	/* On the serializer behind the sending, before or after its task: it never rings for long. */
-	if (dc_cancels() == 0 && ct_receive(dc.phone)) {
-		dc_stop();
-		return;
-	}
-	dc_hears("final timeout");
-	dc_hears("gone");
-	dc_stop();
-}
-
 static int send_and_cancel(void *data)
 {
 	(void)data;
@@ -269,7 +255,6 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_teardown(t, ct_teardown)
 	const struct CMUnitTest tests[] = {
-		T(before_it_began),
 		T(in_the_same_task_nothing_leaves),
 		T(while_the_name_is_looked_up),
 		T(while_it_waits_behind_another),

@@ -284,7 +284,6 @@ static void why_none_was_made_is_told(void **state)
 	start("[limits]\ndialogs=2\n");
 	invite("Record-Route: no-route\n");
 	assert_int_equal(receive(), 400);
-	dc_calls("plain", "sip:x@10.0.0.2");
 	invite("");
 	assert_int_equal(receive(), 200);
 	assert_non_null(dc.dlg);

@@ -45,9 +45,7 @@ static void at_the_limit_one_is_made_and_past_it_none(void **state)
 	for (int i = 0; i < 3; i++)
 		sip_dialog_unref(d[i]);
 	call_stop();
-	sip_rx_unref(talk.invite);
-	sip_tsx_unref(talk.tsx);
-	memset(&talk, 0, sizeof(talk));
+	talk_drop();
 }
 
 /* All blocks that a dialog has while it waits: its own, what the peer said, its usage, the serializer that it keeps. */

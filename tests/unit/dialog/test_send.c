@@ -178,7 +178,7 @@ static void requests_leave_in_the_order_in_which_they_were_sent(void **state)
 	dc_start(CONFIG, NULL);
 	dc_establishes("plain", "sip:bob@10.0.0.2");
 	sim_names_add("late.example", "10.0.0.2");
-	sim_names_delay(20 * SIM_MS, 200 * SIM_MS);
+	sim_names_delay(300 * SIM_MS, 300 * SIM_MS);
 	dc.answer = 200;
 	dc_asked(dc.phone, "UPDATE", 1, "Contact: <sip:bob@late.example>\n");
 	dc_hears("UPDATE 1");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define BOB "sip:bob@10.0.0.2:5060"
 #define FROM_BOB "Contact: <sip:bob@10.0.0.2:5060>\r\n"
@@ -62,6 +63,8 @@ static void responses_make_it_early_and_confirmed(void **state)
 	phone_replies(200, "", "");
 	talk_hears("response PRACK 200 mine");
 	assert_int_equal(sip_dialog_state(talk.dlg), SIP_DIALOG_EARLY);
+	phone_answers_invite(486, "b");
+	talk_hears("response INVITE 486 mine");
 	talk_end();
 }
 

@@ -148,7 +148,7 @@ static void what_is_no_start_of_a_dialog_is_refused(void **state)
 	assert_null(talk.dlg);
 	assert_int_equal(talk.error, EINVAL);
 	call_stop();
-	sip_rx_unref(NULL);
+	talk_drop();
 }
 
 /* ---- the peer's numbers ---- */
@@ -305,6 +305,7 @@ static void the_dialog_is_found_by_all_three(void **state)
 	assert_null(sip_dialog_find(RS_STR("call-2@10.0.0.2"), sip_dialog_local_tag(talk.dlg), RS_STR("from1")));
 	assert_null(sip_dialog_find(RS_STR("call-1@10.0.0.2"), RS_STR("nobody"), RS_STR("from1")));
 	assert_null(sip_dialog_find(RS_STR("call-1@10.0.0.2"), sip_dialog_local_tag(talk.dlg), RS_STR("from2")));
+	talk.answer = 200;
 	/* What is in no dialog goes where it went before. */
 	call.from_tag = "from2";
 	phone_asks("INFO", 2);
@@ -383,6 +384,7 @@ static void an_ack_with_the_invite_s_branch_is_the_dialog_s(void **state)
 	call.to_tag = "x";
 	phone_sends("ACK");
 	talk_hears_nothing();
+	talk.answer = 200;
 	phone_asks("INFO", 2); /* fills in the right tag */
 	talk_hears("INFO 2");
 	call.branch = "z9hG4bKi1";

@@ -23,12 +23,12 @@ RS_API struct sip_dialog *ast_sip_create_dialog_uas(struct ast_sip_endpoint *end
 
 struct ast_sip_dialog_uac_params {
 	uint32_t size;
-	struct rs_str uri;                      /* Request-URI; empty: the first contact of the endpoint's AORs */
-	const struct ast_sip_contact *contact;  /* a binding to go to: its URI, flow, Path; may be NULL */
-	struct rs_str request_user;             /* replaces the user of uri; may be empty */
-	struct rs_str from;                     /* name-addr [by section 19 of the reference] */
-	struct rs_str to;                       /* name-addr [the URI] */
-	struct rs_serializer *serializer;       /* NULL: the current one, or one of its own */
+	struct rs_str uri;                     /* Request-URI; empty: the first contact of the endpoint's AORs */
+	const struct ast_sip_contact *contact; /* a binding to go to: its URI, flow, Path; may be NULL */
+	struct rs_str request_user;            /* replaces the user of uri; may be empty */
+	struct rs_str from;                    /* name-addr [by section 19 of the reference] */
+	struct rs_str to;                      /* name-addr [the URI] */
+	struct rs_serializer *serializer;      /* NULL: the current one, or one of its own */
 };
 /* A UAC dialog for endpoint (NULL: the default outbound endpoint). Referenced. NULL with errno: EINVAL, ENOENT (no
  * contact), ENOMEM, EAGAIN. Any thread. */
@@ -49,7 +49,8 @@ struct ast_sip_request_ops {
 	void (*on_provisional)(struct ast_sip_request *req, struct sip_rx_data *rx, void *token);
 	/* The outcome, once: rx is the final response (NULL unless why is RESPONSE). With a dialog: after
 	 * sip_dialog_received and the effects of RFC 5057. */
-	void (*on_final)(struct ast_sip_request *req, enum ast_sip_request_end why, struct sip_rx_data *rx, void *token);
+	void (*on_final)(struct ast_sip_request *req, enum ast_sip_request_end why, struct sip_rx_data *rx,
+			 void *token);
 	/* INVITE, after a 2xx: one more of them (the same To tag: its ACK is asked for again; another: a fork). */
 	void (*on_more)(struct ast_sip_request *req, struct sip_rx_data *rx, void *token);
 	/* The last callback, once: token's reference may go. */
@@ -76,9 +77,9 @@ RS_API void ast_sip_request_unref(struct ast_sip_request *req); /* NULL is allow
  */
 RS_API int ast_sip_request_cancel(struct ast_sip_request *req, struct rs_str reason);
 /*
- * Sends the ACK that sip_dialog_ack made, behind what was sent in the dialog before; nothing comes back. Takes tx over. 0
- * or -1 (EINVAL, ENOMEM). For a 2xx that is repeated: sip_stack_send of another reference of the same tx, which has its
- * target by then. Any thread.
+ * Sends the ACK that sip_dialog_ack made, behind what was sent in the dialog before; nothing comes back. Takes tx over.
+ * 0 or -1 (EINVAL, ENOMEM). For a 2xx that is repeated: sip_stack_send of another reference of the same tx, which has
+ * its target by then. Any thread.
  */
 RS_API int ast_sip_send_ack(struct sip_tx_data *tx, struct sip_dialog *dlg);
 /* The request as it was last sent (credentials, CSeq): for its ACK. Not referenced; serializer. */

@@ -68,12 +68,12 @@ RS_API struct sip_dialog *sip_dialog_uas(struct sip_rx_data *rx, struct rs_str c
 
 struct sip_dialog_uac_params {
 	uint32_t size;
-	struct rs_str uri;     /* the remote target: Request-URI; required */
-	struct rs_str from;    /* name-addr without tag; required */
-	struct rs_str to;      /* name-addr [the URI in <>] */
-	struct rs_str contact; /* ours [sip:@] */
-	struct rs_str route;   /* Route values, comma-joined (a binding's Path, an outbound proxy); may be empty */
-	struct sip_target target;         /* where to; addr.family 0 and flow 0: by route or uri (RFC 3263) */
+	struct rs_str uri;        /* the remote target: Request-URI; required */
+	struct rs_str from;       /* name-addr without tag; required */
+	struct rs_str to;         /* name-addr [the URI in <>] */
+	struct rs_str contact;    /* ours [sip:@] */
+	struct rs_str route;      /* Route values, comma-joined (a binding's Path, an outbound proxy); may be empty */
+	struct sip_target target; /* where to; addr.family 0 and flow 0: by route or uri (RFC 3263) */
 	struct rs_serializer *serializer; /* NULL: the current one, or one of its own outside of any */
 };
 /*
@@ -85,9 +85,9 @@ RS_API struct sip_dialog *sip_dialog_uac(const struct sip_dialog_uac_params *p);
 
 /*
  * A response to the INVITE (or SUBSCRIBE) of a UAC dialog that has another To tag than the dialog: the dialog of that
- * branch of the fork, made by the first such response (*made true), found by the next; same serializer, same local side,
- * no usages. The response is received in it (sip_dialog_received). Referenced. NULL: ENOMEM, EAGAIN (the limit), EINVAL.
- * Serializer.
+ * branch of the fork, made by the first such response (*made true), found by the next; same serializer, same local
+ * side, no usages. The response is received in it (sip_dialog_received). Referenced. NULL: ENOMEM, EAGAIN (the limit),
+ * EINVAL. Serializer.
  */
 RS_API struct sip_dialog *sip_dialog_fork(struct sip_dialog *dlg, struct sip_rx_data *response, bool *made);
 
@@ -100,9 +100,9 @@ RS_API struct sip_dialog *sip_rx_dialog(const struct sip_rx_data *rx);
 /* ---- requests and responses inside; serializer ---- */
 
 /*
- * The next request of the dialog: CSeq counted up (ACK: cseq_of_invite, CANCEL is sip_tsx_cancel's), Route, Contact where
- * the method has one, target set (the flow it came by while that is the way to the remote target, else resolved at the
- * send). NULL: ENOMEM; ENOTCONN when the state is TERMINATED.
+ * The next request of the dialog: CSeq counted up (ACK: cseq_of_invite, CANCEL is sip_tsx_cancel's), Route, Contact
+ * where the method has one, target set (the flow it came by while that is the way to the remote target, else resolved
+ * at the send). NULL: ENOMEM; ENOTCONN when the state is TERMINATED.
  */
 RS_API struct sip_tx_data *sip_dialog_request(struct sip_dialog *dlg, struct rs_str method);
 /* The ACK to a 2xx (section 13.2.2.4): the INVITE's CSeq number and its credentials. In a TERMINATED dialog, too. */
@@ -128,7 +128,7 @@ RS_API void sip_dialog_terminate(struct sip_dialog *dlg);
 /* ---- what is known; serializer (the tags, Call-ID and serializer: any thread) ---- */
 
 RS_API enum sip_dialog_state sip_dialog_state(const struct sip_dialog *dlg);
-RS_API bool sip_dialog_is_uac(const struct sip_dialog *dlg); /* by the request it grew from */
+RS_API bool sip_dialog_is_uac(const struct sip_dialog *dlg);                      /* by the request it grew from */
 RS_API struct rs_serializer *sip_dialog_serializer(const struct sip_dialog *dlg); /* not referenced */
 RS_API struct rs_str sip_dialog_call_id(const struct sip_dialog *dlg);
 RS_API struct rs_str sip_dialog_local_tag(const struct sip_dialog *dlg);

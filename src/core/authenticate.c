@@ -329,8 +329,8 @@ static bool known_in_dialog(struct ast_sip_endpoint *endpoint, struct sip_rx_dat
 		return false;
 	when = ast_sip_own_str(ast_sip_rx_snapshot(rx), "session", "authenticate_in_dialog");
 	verified = sip_dialog_verified(dlg);
-	return rs_str_ieqz(when, "never") || (!rs_str_ieqz(when, "always") && verified->family &&
-					      sip_addr_eq(verified, sip_rx_source(rx)));
+	return rs_str_ieqz(when, "never") ||
+	       (!rs_str_ieqz(when, "always") && verified->family && sip_addr_eq(verified, sip_rx_source(rx)));
 }
 
 bool ast_sip_authenticate_stage(const struct ast_sip_registered *r, struct sip_rx_data *rx)

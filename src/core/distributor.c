@@ -1,7 +1,7 @@
 /*
  * The transaction user of the stack: one pass of a request through the chain of services, with the core's own stages
- * (filter, identify, authenticate) at their priorities. A request in a dialog takes the same way, with the dialog in the
- * place of identification and of the applications. Runs on the transaction's serializer.
+ * (filter, identify, authenticate) at their priorities. A request in a dialog takes the same way, with the dialog in
+ * the place of identification and of the applications. Runs on the transaction's serializer.
  */
 #include "core/pipeline.h"
 #include "core/core.h"

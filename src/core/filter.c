@@ -196,8 +196,7 @@ static bool unacceptable(const struct ast_sip_registered *r, struct sip_rx_data 
 	return bad_request_uri(rx) || bad_party(rx, SIP_HDR_FROM) || bad_party(rx, SIP_HDR_TO) || bad_contact(rx) ||
 	       out_of_hops(rx) || bad_option(r, rx) || lacks_dialog(r, rx) ||
 	       (msg->method == SIP_METHOD_INVITE && !sip_rx_dialog(rx) &&
-		!ast_sip_registered_handles(r, msg->method, msg->method_text) &&
-		ast_sip_filter_media(rx));
+		!ast_sip_registered_handles(r, msg->method, msg->method_text) && ast_sip_filter_media(rx));
 }
 
 bool ast_sip_filter_request(const struct ast_sip_registered *r, struct sip_rx_data *rx)

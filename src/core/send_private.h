@@ -19,9 +19,9 @@ struct ast_sip_request {
 	struct ast_sip_endpoint *endpoint;
 	const struct ast_sip_request_ops *ops;
 	void *token;
-	ast_sip_request_cb cb;           /* of ast_sip_send_request_cb */
-	struct ast_sip_request *behind;  /* the next of the dialog, which waits until this one knows its way */
-	int64_t deadline_us;             /* 0: the transaction's */
+	ast_sip_request_cb cb;          /* of ast_sip_send_request_cb */
+	struct ast_sip_request *behind; /* the next of the dialog, which waits until this one knows its way */
+	int64_t deadline_us;            /* 0: the transaction's */
 	unsigned challenges;
 	unsigned next, n; /* targets tried, and all */
 	struct sip_target targets[SIP_MAX_TARGETS];

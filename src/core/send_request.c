@@ -68,8 +68,8 @@ void send_finish(struct ast_sip_request *r, enum ast_sip_request_end why, struct
 
 static const struct ast_sip_request_ops nobody = {.size = sizeof(nobody), .name = "request"};
 
-static struct ast_sip_request *request_new(struct ast_sip_module *owner, struct sip_tx_data *tx,
-					   struct sip_dialog *dlg, struct ast_sip_endpoint *endpoint)
+static struct ast_sip_request *request_new(struct ast_sip_module *owner, struct sip_tx_data *tx, struct sip_dialog *dlg,
+					   struct ast_sip_endpoint *endpoint)
 {
 	struct ast_sip_request *r = calloc(1, sizeof(*r));
 

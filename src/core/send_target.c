@@ -1,10 +1,13 @@
 /*
- * The way of a request of our own: its targets, found by RFC 3263 when nobody knows one, and tried one after another. In
- * a dialog requests leave in the order in which they were sent: while one waits for a name, those behind it wait, too.
+ * The way of a request of our own: its targets, found by RFC 3263 when nobody knows one, and tried one after another.
+ * In a dialog requests leave in the order in which they were sent: while one waits for a name, those behind it wait,
+ * too.
  */
 #include "core/send_private.h"
 #include "core/target.h"
 #include "sip/stack.h"
+
+#include <errno.h>
 
 static void take_tsx(struct ast_sip_request *r, struct sip_tsx *tsx)
 {

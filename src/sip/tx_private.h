@@ -13,7 +13,8 @@ int sip_tx_seal(struct sip_tx_data *tx, enum sip_transport_type type, const stru
 /* The branch of the Via of our own, before the send; copied. A sealed request is unsealed by it. */
 void sip_tx_set_branch(struct sip_tx_data *tx, struct rs_str branch);
 bool sip_tx_sealed(const struct sip_tx_data *tx);
-/* A strict router stands in the Request-URI: the next hop is there, whatever the Route says (RFC 3261 section 12.2.1.1).
+/* A strict router stands in the Request-URI: the next hop is there, whatever the Route says (RFC 3261
+ * section 12.2.1.1).
  */
 void sip_tx_set_uri_is_hop(struct sip_tx_data *tx);
 bool sip_tx_uri_is_hop(const struct sip_tx_data *tx);

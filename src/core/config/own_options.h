@@ -21,7 +21,7 @@
 	X("security", "budget_sources", UINT, "65536", 256, 16777216,                                                  \
 	  "sources that the answer budget remembers: memory")                                                          \
 	X("security", "verified_s", UINT, "3600", 0, 604800, "a source that authenticated is exempt for so long")      \
-	X("session", "authenticate_in_dialog", WHEN, "moved", 0, 0,                                                     \
+	X("session", "authenticate_in_dialog", WHEN, "moved", 0, 0,                                                    \
 	  "requests in a dialog: always, moved (from elsewhere than last time) or never")                              \
 	X("messaging", "check_from", BOOL, "yes", 0, 0, "the From of a MESSAGE must belong to the sender's endpoint")  \
 	X("messaging", "timeout_ms", UINT, "20000", 1000, 180000, "wait so long for an answer of a contact, then 480") \

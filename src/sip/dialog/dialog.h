@@ -98,8 +98,8 @@ void dialog_free(struct sip_dialog *d);
 
 /* From texts: 0 or an errno (EINVAL: route is no list of routes). */
 int dialog_peer_set(struct sip_dialog *d, struct rs_str target, struct rs_str route, bool rewritten);
-/* The remote target from the Contact of rx (without one it stays); with_route: the route set, too. 0 or an errno (EINVAL:
- * a bad Record-Route in a request). */
+/* The remote target from the Contact of rx (without one it stays); with_route: the route set, too. 0 or an errno
+ * (EINVAL: a bad Record-Route in a request). */
 int dialog_learn(struct sip_dialog *d, struct sip_rx_data *rx, bool with_route);
 /* The peer was heard from there. */
 void dialog_heard(struct sip_dialog *d, const struct sip_rx_data *rx);

@@ -1,4 +1,5 @@
-/* What a dialog learns from the peer: route set, remote target (RFC 3261 sections 12.1 and 12.2), where it was heard. */
+/* What a dialog learns from the peer: route set, remote target (RFC 3261 sections 12.1 and 12.2), where it was heard.
+ */
 #include "sip/dialog/dialog.h"
 
 #include "base/log.h"
@@ -8,8 +9,7 @@
 
 bool dialog_refreshes(enum sip_method m)
 {
-	return m == SIP_METHOD_INVITE || m == SIP_METHOD_UPDATE || m == SIP_METHOD_SUBSCRIBE ||
-	       m == SIP_METHOD_NOTIFY;
+	return m == SIP_METHOD_INVITE || m == SIP_METHOD_UPDATE || m == SIP_METHOD_SUBSCRIBE || m == SIP_METHOD_NOTIFY;
 }
 
 bool dialog_creates(enum sip_method m)

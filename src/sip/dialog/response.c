@@ -1,4 +1,5 @@
-/* Responses: ours to what the peer asks, and what the peer's say of the dialog (RFC 3261 sections 12.1 and 12.2.1.2). */
+/* Responses: ours to what the peer asks, and what the peer's say of the dialog (RFC 3261 sections 12.1 and 12.2.1.2).
+ */
 #include "sip/dialog/dialog.h"
 
 #include "base/log.h"
@@ -113,8 +114,7 @@ static bool inside(struct sip_dialog *d, struct sip_rx_data *rx)
 	dialog_heard(d, rx);
 	if (msg->method == SIP_METHOD_INVITE && msg->cseq > d->invite_cseq)
 		d->invite_cseq = msg->cseq;
-	if (msg->status < 200 || msg->status >= 300 || !dialog_refreshes(msg->method) ||
-	    msg->cseq <= d->answered_cseq)
+	if (msg->status < 200 || msg->status >= 300 || !dialog_refreshes(msg->method) || msg->cseq <= d->answered_cseq)
 		return true;
 	if (dialog_learn(d, rx, false))
 		return no_memory(d);

@@ -1,7 +1,7 @@
 /*
  * The way to the peer: to the first of the route set, else to the remote target (RFC 3261 section 12.2.1.1). Where that
- * is the place that the peer was heard from, its flow is the way: the only one through a NAT, and the connection that is
- * there already. All else is found by RFC 3263.
+ * is the place that the peer was heard from, its flow is the way: the only one through a NAT, and the connection that
+ * is there already. All else is found by RFC 3263.
  */
 #include "sip/dialog/dialog.h"
 

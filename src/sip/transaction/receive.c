@@ -18,8 +18,8 @@ struct arrival {
 	struct tsx_key key;
 };
 
-/* An ACK to an answer that a machine stands for goes there; one to a stateless answer ends here; then dialogs are asked,
- * and the rest is the hooks'. */
+/* An ACK to an answer that a machine stands for goes there; one to a stateless answer ends here; then dialogs are
+ * asked, and the rest is the hooks'. */
 static void receive_ack(struct arrival *a)
 {
 	struct sip_rx_data *rx = a->rx;

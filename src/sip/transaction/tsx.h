@@ -219,9 +219,11 @@ void tsx_table_count(uint64_t hash, size_t counter_offset);
 /* ---- server.c ---- */
 
 void tsx_server_setup(void);
-/* Takes over the references of rx and of dialog, the serializer of the dialog that the request belongs to (NULL: none). */
+/* Takes over the references of rx and of dialog, the serializer of the dialog that the request belongs to (NULL: none).
+ */
 void tsx_server_receive(struct sip_rx_data *rx, const struct tsx_key *key, struct rs_serializer *dialog);
-/* run gets rx by sip_rx_from_task with its reference, and tsx by sip_rx_tsx; it calls tsx_server_ran(tsx) at its end. */
+/* run gets rx by sip_rx_from_task with its reference, and tsx by sip_rx_tsx; it calls tsx_server_ran(tsx) at its end.
+ */
 void tsx_server_push(struct sip_tsx *tsx, struct sip_rx_data *rx, void (*run)(struct rs_task *task));
 void tsx_server_ran(struct sip_tsx *tsx);
 /* A retransmission, or an ACK. */

@@ -77,8 +77,8 @@ static bool on_request(struct sip_dialog *dlg, struct sip_rx_data *rx, void *tok
 	talk_note("%.*s %u", RS_FMT(msg->method_text), msg->cseq);
 	keep(rx);
 	if (talk.answer)
-		assert_int_equal(
-			sip_dialog_respond(dlg, rx, sip_dialog_response(dlg, rx, talk.answer, RS_STR_NULL)), 0);
+		assert_int_equal(sip_dialog_respond(dlg, rx, sip_dialog_response(dlg, rx, talk.answer, RS_STR_NULL)),
+				 0);
 	if (talk.let_go_at_bye && msg->method == SIP_METHOD_BYE)
 		sip_dialog_remove_usage(dlg, &talk_usage, &talk);
 	return true;
@@ -137,7 +137,8 @@ void phone_invites(const char *contact, const char *more)
 	static char branch[40];
 	char lines[1024];
 
-	snprintf(lines, sizeof(lines), "%s%s%s%s", contact[0] ? "Contact: " : "", contact, contact[0] ? "\r\n" : "", more);
+	snprintf(lines, sizeof(lines), "%s%s%s%s", contact[0] ? "Contact: " : "", contact, contact[0] ? "\r\n" : "",
+		 more);
 	snprintf(branch, sizeof(branch), "z9hG4bKi%u", ++t.branch);
 	call.branch = branch;
 	call.more = lines;
@@ -260,8 +261,11 @@ static void on_terminated(struct sip_tsx *tsx, void *token)
 	sip_dialog_unref(token);
 }
 
-static const struct sip_tsx_user user = {
-	.size = sizeof(user), .name = "call", .on_response = on_response, .on_end = on_end, .on_terminated = on_terminated};
+static const struct sip_tsx_user user = {.size = sizeof(user),
+					 .name = "call",
+					 .on_response = on_response,
+					 .on_end = on_end,
+					 .on_terminated = on_terminated};
 
 static int do_request(void *data)
 {
@@ -298,9 +302,9 @@ void talk_sends(const char *method)
 
 	assert_non_null(tx);
 	to_the_phone(tx);
-	assert_int_equal(sip_tsx_send_for(&call, tx, sip_dialog_serializer(talk.dlg), &user, sip_dialog_ref(talk.dlg), 0,
-					  NULL),
-			 0);
+	assert_int_equal(
+		sip_tsx_send_for(&call, tx, sip_dialog_serializer(talk.dlg), &user, sip_dialog_ref(talk.dlg), 0, NULL),
+		0);
 	sim_run_for(0);
 }
 

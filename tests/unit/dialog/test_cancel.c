@@ -1,7 +1,7 @@
 /* An INVITE is given up at each moment of its way (RFC 3261 section 9.1). */
 #include "with_core.h"
 
-#define CONFIG "[plain]\ntype=endpoint\n"
+#define CONFIG    "[plain]\ntype=endpoint\n"
 #define CHALLENGE "WWW-Authenticate: Digest realm=\"r\",nonce=\"n\"\n"
 
 static struct sip_tx_data *with_auth(struct ast_sip_endpoint *e, struct sip_rx_data *challenge, struct sip_tx_data *old,

@@ -203,10 +203,11 @@ static int receive_without(void *data)
 /* The 2xx comes again, and then it counts. */
 static void a_response_without_memory_is_as_one_lost(void **state)
 {
-	struct sip_rx_data *rx = sip_rx_new(RS_STR("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKq\r\n"
-						   "From: <sip:us@example.com>;tag=a\r\nTo: <sip:bob@10.0.0.2>;tag=b\r\n"
-						   "Call-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@10.0.0.2>\r\n"
-						   "Content-Length: 0\r\n\r\n"));
+	struct sip_rx_data *rx =
+		sip_rx_new(RS_STR("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKq\r\n"
+				  "From: <sip:us@example.com>;tag=a\r\nTo: <sip:bob@10.0.0.2>;tag=b\r\n"
+				  "Call-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@10.0.0.2>\r\n"
+				  "Content-Length: 0\r\n\r\n"));
 	struct sip_msg *msg;
 
 	(void)state;
@@ -248,10 +249,8 @@ static void a_usage_fails_cleanly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_client_fails_cleanly),
-		cmocka_unit_test(a_server_fails_cleanly),
-		cmocka_unit_test(a_fork_fails_cleanly),
-		cmocka_unit_test(a_response_without_memory_is_as_one_lost),
+		cmocka_unit_test(a_client_fails_cleanly), cmocka_unit_test(a_server_fails_cleanly),
+		cmocka_unit_test(a_fork_fails_cleanly),   cmocka_unit_test(a_response_without_memory_is_as_one_lost),
 		cmocka_unit_test(a_usage_fails_cleanly),
 	};
 

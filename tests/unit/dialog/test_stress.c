@@ -220,8 +220,8 @@ static void *run(void *arg)
 
 static void look(void *token, struct sip_dialog *dlg)
 {
-	struct sip_dialog *again = sip_dialog_find(sip_dialog_call_id(dlg), sip_dialog_local_tag(dlg),
-						   sip_dialog_remote_tag(dlg));
+	struct sip_dialog *again =
+		sip_dialog_find(sip_dialog_call_id(dlg), sip_dialog_local_tag(dlg), sip_dialog_remote_tag(dlg));
 
 	++*(unsigned *)token;
 	sip_dialog_unref(again);

@@ -1,11 +1,12 @@
-/* Dialogs as client: what responses make of them, and the branches of a fork (RFC 3261 sections 12.1.2 and 13.2.2.4). */
+/* Dialogs as client: what responses make of them, and the branches of a fork (RFC 3261 sections 12.1.2 and 13.2.2.4).
+ */
 #include "talk.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BOB "sip:bob@10.0.0.2:5060"
+#define BOB      "sip:bob@10.0.0.2:5060"
 #define FROM_BOB "Contact: <sip:bob@10.0.0.2:5060>\r\n"
 
 /* The phone speaks in our dialog now. */
@@ -103,8 +104,8 @@ static void a_repeated_2xx_does_not_move_the_target_back(void **state)
 	snprintf(invite + strlen(invite), sizeof(invite) - strlen(invite), "From: %s\r\n", phone_header("From"));
 	snprintf(invite + strlen(invite), sizeof(invite) - strlen(invite), "To: %s;tag=b\r\n", phone_header("To"));
 	snprintf(invite + strlen(invite), sizeof(invite) - strlen(invite), "Call-ID: %s\r\n", phone_header("Call-ID"));
-	snprintf(invite + strlen(invite), sizeof(invite) - strlen(invite), "CSeq: %s\r\n" FROM_BOB "Content-Length: 0\r\n\r\n",
-		 phone_header("CSeq"));
+	snprintf(invite + strlen(invite), sizeof(invite) - strlen(invite),
+		 "CSeq: %s\r\n" FROM_BOB "Content-Length: 0\r\n\r\n", phone_header("CSeq"));
 	talk_sends("UPDATE");
 	phone_gets("UPDATE");
 	phone_replies(200, "", "Contact: <sip:moved@10.0.0.2>\r\n");

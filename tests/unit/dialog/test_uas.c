@@ -59,7 +59,8 @@ static void the_answer_has_tag_contact_and_record_route_as_they_came(void **stat
 			       "Record-Route: <sip:p0.example;lr>\r\n");
 	talk_answers(200);
 	phone_gets("200");
-	phone_saw("Record-Route: <sip:p2.example;lr>;x=1, <sip:p1.example;lr>\r\nRecord-Route: <sip:p0.example;lr>\r\n");
+	phone_saw(
+		"Record-Route: <sip:p2.example;lr>;x=1, <sip:p1.example;lr>\r\nRecord-Route: <sip:p0.example;lr>\r\n");
 	phone_saw("Contact: <sip:us@10.0.0.1:5060>\r\n");
 	snprintf(to, sizeof(to), "To: <sip:bob@example.com>;tag=%.*s\r\n", RS_FMT(sip_dialog_local_tag(talk.dlg)));
 	phone_saw(to);
@@ -203,7 +204,7 @@ static void only_what_refreshes_moves_the_target(void **state)
 		const char *method;
 		bool moves;
 	} cases[] = {{"INVITE", true}, {"UPDATE", true}, {"SUBSCRIBE", true}, {"NOTIFY", true},
-		     {"INFO", false},  {"REFER", false}, {"MESSAGE", false}, {"OPTIONS", false}};
+		     {"INFO", false},  {"REFER", false}, {"MESSAGE", false},  {"OPTIONS", false}};
 	unsigned cseq = 1;
 
 	(void)state;
@@ -358,12 +359,13 @@ static void a_batch_runs_in_the_order_of_arrival(void **state)
 	talk_answers(200);
 	phone_gets("200");
 	for (size_t i = 0; i < RS_ARRAY_SIZE(methods); i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"%s sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.2;branch=z9hG4bKx%zu\r\n"
-					"Max-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=from1\r\n"
-					"To: <sip:bob@example.com>;tag=%.*s\r\nCall-ID: call-1@10.0.0.2\r\n"
-					"CSeq: %u %s\r\nContent-Length: 0\r\n\r\n",
-					methods[i], i, RS_FMT(sip_dialog_local_tag(talk.dlg)), cseqs[i], methods[i]);
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len,
+			"%s sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.2;branch=z9hG4bKx%zu\r\n"
+			"Max-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=from1\r\n"
+			"To: <sip:bob@example.com>;tag=%.*s\r\nCall-ID: call-1@10.0.0.2\r\n"
+			"CSeq: %u %s\r\nContent-Length: 0\r\n\r\n",
+			methods[i], i, RS_FMT(sip_dialog_local_tag(talk.dlg)), cseqs[i], methods[i]);
 	phone_sends_text(text);
 	talk_hears("ack 1");
 	talk_hears("INFO 2");

@@ -140,13 +140,13 @@ static void a_request_behind_the_bye_is_481(void **state)
 	talk.answer = 200;
 	talk.let_go_at_bye = true;
 	for (unsigned i = 2; i <= 3; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"%s sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.2;branch=z9hG4bKy%u\r\n"
-					"Max-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=from1\r\n"
-					"To: <sip:bob@example.com>;tag=%.*s\r\nCall-ID: call-1@10.0.0.2\r\n"
-					"CSeq: %u %s\r\nContent-Length: 0\r\n\r\n",
-					i == 2 ? "BYE" : "INFO", i, RS_FMT(sip_dialog_local_tag(talk.dlg)), i,
-					i == 2 ? "BYE" : "INFO");
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len,
+			"%s sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.2;branch=z9hG4bKy%u\r\n"
+			"Max-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=from1\r\n"
+			"To: <sip:bob@example.com>;tag=%.*s\r\nCall-ID: call-1@10.0.0.2\r\n"
+			"CSeq: %u %s\r\nContent-Length: 0\r\n\r\n",
+			i == 2 ? "BYE" : "INFO", i, RS_FMT(sip_dialog_local_tag(talk.dlg)), i, i == 2 ? "BYE" : "INFO");
 	phone_sends_text(text);
 	talk_hears("BYE 2");
 	phone_gets("200");
@@ -200,7 +200,8 @@ static void effects_are_those_of_rfc_5057(void **state)
 {
 	static const unsigned ends[] = {404, 410, 416, 482, 483, 484, 485, 502, 604};
 	static const unsigned usage[] = {405, 480, 481, 489, 501};
-	static const unsigned keeps[] = {200, 400, 401, 403, 407, 408, 420, 486, 487, 488, 491, 500, 503, 600, 603, 606};
+	static const unsigned keeps[] = {200, 400, 401, 403, 407, 408, 420, 486,
+					 487, 488, 491, 500, 503, 600, 603, 606};
 
 	(void)state;
 	for (size_t i = 0; i < RS_ARRAY_SIZE(ends); i++)

@@ -167,7 +167,8 @@ static void the_first_hop_counts_not_the_target(void **state)
 	t = way();
 	goes_to(&t, SIP_TRANSPORT_UDP, "10.0.0.3:5099");
 	talk_end();
-	begin(UDP, "<sip:alice@10.0.0.2:5060>", "Record-Route: <sip:10.0.0.3:5099>\r\nRecord-Route: <sip:10.0.0.4;lr>\r\n");
+	begin(UDP, "<sip:alice@10.0.0.2:5060>",
+	      "Record-Route: <sip:10.0.0.3:5099>\r\nRecord-Route: <sip:10.0.0.4;lr>\r\n");
 	t = way();
 	goes_to(&t, SIP_TRANSPORT_UDP, "10.0.0.3:5099"); /* a strict one is a hop as any */
 	talk_end();

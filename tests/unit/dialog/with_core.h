@@ -13,10 +13,10 @@
 
 struct dc {
 	struct ct_phone *phone;
-	struct sip_dialog *dlg;  /* referenced */
+	struct sip_dialog *dlg; /* referenced */
 	struct ast_sip_request *req;
-	struct sip_rx_data *rx;  /* the last request inside, referenced */
-	unsigned answer;         /* to requests inside; 0: none takes them */
+	struct sip_rx_data *rx; /* the last request inside, referenced */
+	unsigned answer;        /* to requests inside; 0: none takes them */
 	void (*on_provisional)(struct ast_sip_request *req);
 };
 extern struct dc dc;
@@ -27,8 +27,8 @@ struct ast_sip_endpoint *dc_endpoint(const char *id);
 
 /* A UAC dialog for that endpoint to uri (or its contact), with a usage. */
 void dc_calls(const char *endpoint, const char *uri);
-/* Sends a request in dc.dlg; what it tells is heard: "1xx 180", "final 200", "final timeout", "final error", "more 200",
- * "gone". */
+/* Sends a request in dc.dlg; what it tells is heard: "1xx 180", "final 200", "final timeout", "final error", "more
+ * 200", "gone". */
 void dc_sends(const char *method);
 void dc_sends_for(const char *method, int timeout_ms);
 /* 0 or the errno. */

@@ -57,7 +57,7 @@ struct sip_dialog *ast_sip_create_dialog_uas(struct ast_sip_endpoint *endpoint, 
 	struct ast_sip_snapshot *s = ast_sip_rx_snapshot(rx);
 	struct sip_dialog *dlg = NULL;
 	char contact[PLAN_TEXT];
-	int n = plan_contact_text(endpoint, contact, sizeof(contact));
+	int n = request_plan_contact(endpoint, contact, sizeof(contact));
 	int error;
 
 	if (!s)
@@ -84,9 +84,9 @@ struct sip_dialog *ast_sip_create_dialog_uas(struct ast_sip_endpoint *endpoint, 
 /* The proxy, then the Path. NULL when the writer has failed. */
 static struct rs_str routes(const struct plan *p, struct sip_writer *w)
 {
-	struct rs_str proxy = plan_proxy(p);
+	struct rs_str proxy = request_plan_proxy(p);
 	char text[PLAN_TEXT];
-	int n = proxy.len ? plan_route_text(proxy, text, sizeof(text)) : 0;
+	int n = proxy.len ? request_plan_route(proxy, text, sizeof(text)) : 0;
 
 	if (n < 0)
 		return RS_STR_NULL;
@@ -109,22 +109,22 @@ static struct sip_dialog *make_uac(const struct plan *p, const struct ast_sip_di
 	};
 	struct sip_dialog *dlg = NULL;
 	struct sip_writer w;
-	int n = params->from.len ? 0 : plan_from(p, true, from, sizeof(from));
+	int n = params->from.len ? 0 : request_plan_from(p, true, from, sizeof(from));
 
 	if (n < 0)
 		return NULL;
 	if (n)
 		d.from = rs_str_n(from, (size_t)n);
-	n = plan_contact_text(p->endpoint, contact, sizeof(contact));
+	n = request_plan_contact(p->endpoint, contact, sizeof(contact));
 	if (n < 0)
 		return NULL;
 	d.contact = rs_str_n(contact, (size_t)n);
-	plan_target(p, &d.target);
+	request_plan_target(p, &d.target);
 	sip_writer_init(&w, first, sizeof(first));
 	d.route = routes(p, &w);
 	if (!sip_writer_ok(&w))
 		errno = ENOMEM;
-	else if (plan_proxy(p).len && !d.route.len)
+	else if (request_plan_proxy(p).len && !d.route.len)
 		errno = EINVAL;
 	else
 		dlg = sip_dialog_uac(&d);
@@ -149,7 +149,7 @@ struct sip_dialog *ast_sip_create_dialog_uac(struct ast_sip_endpoint *endpoint,
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	if (plan_make(p, endpoint, &aim) == 0)
+	if (request_plan_make(p, endpoint, &aim) == 0)
 		dlg = make_uac(p, params);
 	error = errno;
 	if (dlg) {
@@ -157,7 +157,7 @@ struct sip_dialog *ast_sip_create_dialog_uac(struct ast_sip_endpoint *endpoint,
 		/* Its REGISTER was authenticated from there. */
 		*sip_dialog_verified(dlg) = p->registered;
 	}
-	plan_end(p);
+	request_plan_end(p);
 	free(p);
 	errno = error;
 	return dlg;

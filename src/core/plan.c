@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-void plan_end(struct plan *p)
+void request_plan_end(struct plan *p)
 {
 	ast_sip_contacts_unref(p->contacts);
 	ast_sip_endpoint_unref(p->endpoint);
@@ -150,7 +150,7 @@ bad:
 	return -1;
 }
 
-int plan_make(struct plan *p, struct ast_sip_endpoint *endpoint, const struct plan_aim *aim)
+int request_plan_make(struct plan *p, struct ast_sip_endpoint *endpoint, const struct plan_aim *aim)
 {
 	p->snapshot = ast_sip_snapshot_get();
 	if (!p->snapshot) {
@@ -177,22 +177,22 @@ int plan_make(struct plan *p, struct ast_sip_endpoint *endpoint, const struct pl
 	return make_uri(p, aim);
 }
 
-bool plan_target(const struct plan *p, struct sip_target *out)
+bool request_plan_target(const struct plan *p, struct sip_target *out)
 {
 	/* The flow of a binding leads to the binding, not to a proxy. */
-	if (p->has_target && !plan_proxy(p).len)
+	if (p->has_target && !request_plan_proxy(p).len)
 		*out = p->target;
 	else
 		*out = (struct sip_target){.type = p->target.type, .listener = p->target.listener};
 	return out->flow || out->flow_only || out->type != SIP_TRANSPORT_NONE || out->listener.len;
 }
 
-struct rs_str plan_proxy(const struct plan *p)
+struct rs_str request_plan_proxy(const struct plan *p)
 {
 	return p->endpoint ? ast_sip_endpoint_settings(p->endpoint)->outbound_proxy : RS_STR_NULL;
 }
 
-int plan_route_text(struct rs_str uri, char *buf, size_t size)
+int request_plan_route(struct rs_str uri, char *buf, size_t size)
 {
 	int n = snprintf(buf, size, uri.len && uri.p[0] == '<' ? "%.*s" : "<%.*s>", RS_FMT(uri));
 
@@ -228,7 +228,7 @@ static const char *local_host(const struct plan *p, char buf[SIP_ADDR_TEXT])
 	return sip_transport_local(&t, &local) == 0 ? sip_addr_text(&local, true, buf) : "localhost";
 }
 
-int plan_from(const struct plan *p, bool dialog, char *buf, size_t size)
+int request_plan_from(const struct plan *p, bool dialog, char *buf, size_t size)
 {
 	const struct ast_sip_endpoint_settings *s = p->endpoint ? ast_sip_endpoint_settings(p->endpoint) : NULL;
 	struct rs_str user = ast_sip_snapshot_global(p->snapshot)->default_from_user;
@@ -252,7 +252,7 @@ int plan_from(const struct plan *p, bool dialog, char *buf, size_t size)
 	return len;
 }
 
-int plan_contact_text(const struct ast_sip_endpoint *endpoint, char *buf, size_t size)
+int request_plan_contact(const struct ast_sip_endpoint *endpoint, char *buf, size_t size)
 {
 	struct rs_str user = endpoint ? ast_sip_endpoint_settings(endpoint)->contact_user : RS_STR_NULL;
 	int len = user.len ? snprintf(buf, size, "<sip:%.*s@@>", RS_FMT(user)) : snprintf(buf, size, "<sip:@>");

@@ -30,19 +30,19 @@ struct plan_aim {
 	struct rs_str user; /* replaces the URI's; may be empty */
 	bool phone;         /* the endpoint's user_eq_phone counts */
 };
-/* 0 or -1 (ENOENT, EINVAL); plan_end in both cases. endpoint NULL: the default outbound one. p is clear. */
-int plan_make(struct plan *p, struct ast_sip_endpoint *endpoint, const struct plan_aim *aim);
-void plan_end(struct plan *p);
+/* 0 or -1 (ENOENT, EINVAL); request_plan_end in both cases. endpoint NULL: the default outbound one. p is clear. */
+int request_plan_make(struct plan *p, struct ast_sip_endpoint *endpoint, const struct plan_aim *aim);
+void request_plan_end(struct plan *p);
 
 /* Texts, into buf; the length, or -1 (EINVAL: it does not fit). The From's user is from_user, else the endpoint's name,
  * or in a dialog default_from_user. */
-int plan_from(const struct plan *p, bool dialog, char *buf, size_t size);
-int plan_contact_text(const struct ast_sip_endpoint *endpoint, char *buf, size_t size);
+int request_plan_from(const struct plan *p, bool dialog, char *buf, size_t size);
+int request_plan_contact(const struct ast_sip_endpoint *endpoint, char *buf, size_t size);
 /* The endpoint's outbound_proxy; empty: none. */
-struct rs_str plan_proxy(const struct plan *p);
+struct rs_str request_plan_proxy(const struct plan *p);
 /* A URI as a Route value. */
-int plan_route_text(struct rs_str uri, char *buf, size_t size);
+int request_plan_route(struct rs_str uri, char *buf, size_t size);
 /* The target that is known, and what is wanted of one that is not. false: nothing is. */
-bool plan_target(const struct plan *p, struct sip_target *out);
+bool request_plan_target(const struct plan *p, struct sip_target *out);
 
 #endif

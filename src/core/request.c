@@ -27,7 +27,7 @@ static bool no_lr(struct rs_str uri)
 static int add_route(struct sip_tx_data *tx, struct rs_str uri)
 {
 	char text[PLAN_TEXT];
-	int n = plan_route_text(uri, text, sizeof(text));
+	int n = request_plan_route(uri, text, sizeof(text));
 
 	return n < 0 ? -1 : sip_tx_add_hdr(tx, SIP_HDR_ROUTE, rs_str_n(text, (size_t)n));
 }
@@ -58,7 +58,7 @@ static void release_endpoint(void *value)
 
 static struct sip_tx_data *build(struct plan *p, const char *method)
 {
-	struct rs_str proxy = plan_proxy(p);
+	struct rs_str proxy = request_plan_proxy(p);
 	bool strict = proxy.len && no_lr(proxy);
 	char from[PLAN_TEXT], to[SIP_MAX_URI + 2], contact[PLAN_TEXT];
 	struct sip_tx_request_params params = {
@@ -68,7 +68,7 @@ static struct sip_tx_data *build(struct plan *p, const char *method)
 	};
 	struct sip_target target;
 	struct sip_tx_data *tx;
-	int n = plan_from(p, false, from, sizeof(from));
+	int n = request_plan_from(p, false, from, sizeof(from));
 
 	if (n < 0)
 		return NULL;
@@ -76,7 +76,7 @@ static struct sip_tx_data *build(struct plan *p, const char *method)
 	n = snprintf(to, sizeof(to), "<%.*s>", RS_FMT(p->uri));
 	params.to = rs_str_n(to, (size_t)n);
 	if (wants_contact(sip_method_from_name(params.method))) {
-		n = plan_contact_text(p->endpoint, contact, sizeof(contact));
+		n = request_plan_contact(p->endpoint, contact, sizeof(contact));
 		if (n < 0)
 			return NULL;
 		params.contact = rs_str_n(contact, (size_t)n);
@@ -88,7 +88,7 @@ static struct sip_tx_data *build(struct plan *p, const char *method)
 		sip_tx_unref(tx);
 		return NULL;
 	}
-	if (plan_target(p, &target))
+	if (request_plan_target(p, &target))
 		sip_tx_set_target(tx, &target);
 	if (p->endpoint)
 		sip_tx_set_owner(tx, ast_sip_endpoint_ref(p->endpoint), release_endpoint);
@@ -145,9 +145,9 @@ struct sip_tx_data *ast_sip_create_request(const char *method, struct sip_dialog
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	if (plan_make(p, endpoint, &aim) == 0)
+	if (request_plan_make(p, endpoint, &aim) == 0)
 		tx = build(p, method);
-	plan_end(p);
+	request_plan_end(p);
 	free(p);
 	return tx;
 }

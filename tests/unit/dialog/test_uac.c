@@ -151,10 +151,13 @@ static unsigned forks;
 
 static void fork_it(struct sip_rx_data *rx)
 {
+	struct sip_dialog *d;
+
 	if (rs_str_eqz(sip_rx_msg(rx)->to_tag, "b") || sip_rx_msg(rx)->status >= 300)
 		return;
+	d = sip_dialog_fork(talk.dlg, rx, &made);
 	sip_dialog_unref(fork_of_last);
-	fork_of_last = sip_dialog_fork(talk.dlg, rx, &made);
+	fork_of_last = d;
 	forks += made;
 }
 

@@ -294,12 +294,14 @@ static void a_strict_router_takes_the_request_uri(void **state)
 static void the_dialog_is_found_by_all_three(void **state)
 {
 	struct sip_dialog *d;
+	struct sip_tsx *first;
 
 	(void)state;
 	talk_start(UDP);
 	phone_invites(CONTACT, "");
 	talk_answers(180);
 	phone_gets("180");
+	first = sip_tsx_ref(talk.tsx);
 	d = sip_dialog_find(RS_STR("call-1@10.0.0.2"), sip_dialog_local_tag(talk.dlg), RS_STR("from1"));
 	assert_ptr_equal(d, talk.dlg);
 	sip_dialog_unref(d);
@@ -311,10 +313,15 @@ static void the_dialog_is_found_by_all_three(void **state)
 	call.from_tag = "from2";
 	phone_asks("INFO", 2);
 	user_hears("request INFO");
+	user_hears("terminated");
 	call.from_tag = "from1";
 	phone_asks("PRACK", 2); /* an early one is a dialog, too */
 	talk_hears("PRACK 2");
 	user_hears_nothing();
+	phone_gets("481");
+	phone_gets("200");
+	sip_tsx_terminate(first); /* it was answered 180 only */
+	sip_tsx_unref(first);
 	talk_lets_go();
 	phone_asks("INFO", 3);
 	user_hears("request INFO");
@@ -459,6 +466,8 @@ static void secure_takes_both(void **state)
 	phone_invites("<sips:alice@10.0.0.2>", "");
 	assert_non_null(talk.dlg);
 	assert_false(sip_dialog_secure(talk.dlg)); /* it came by UDP */
+	talk_answers(486);
+	phone_gets("486");
 	talk_end();
 }
 

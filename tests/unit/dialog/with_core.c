@@ -220,9 +220,14 @@ void dc_asked(struct ct_phone *p, const char *method, unsigned cseq, const char 
 
 void dc_start(const char *pjsip, const char *own)
 {
+	struct sim_link *link;
+
 	memset(&dc, 0, sizeof(dc));
 	memset(&s, 0, sizeof(s));
 	ct_start(pjsip, own);
+	/* What is sent in order comes in order. */
+	link = sim_net_link(NULL, NULL);
+	link->delay_min = link->delay_max = SIM_MS;
 	dc.phone = ct_phone("10.0.0.2:5060");
 }
 

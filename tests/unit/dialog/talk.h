@@ -12,7 +12,7 @@
 #ifndef TEST_TALK_H
 #define TEST_TALK_H
 
-#include "call.h"
+#include "transaction/call.h"
 
 #include "sip/dialog.h"
 

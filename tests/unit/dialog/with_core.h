@@ -5,7 +5,7 @@
 #ifndef TEST_WITH_CORE_H
 #define TEST_WITH_CORE_H
 
-#include "core_test.h"
+#include "core/core_test.h"
 
 #include "res_sip/dialog.h"
 

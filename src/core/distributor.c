@@ -26,7 +26,8 @@ static void nobody(struct sip_rx_data *rx)
 	if (msg->method == SIP_METHOD_ACK)
 		return;
 	if (msg->to_tag.p) {
-		ast_sip_respond_stateless(rx, 481, RS_STR_NULL);
+		/* It may have passed digest: its retransmission must not come there again. */
+		ast_sip_respond(rx, 481, RS_STR_NULL);
 		return;
 	}
 	tx = sip_tx_response(rx, 501, RS_STR_NULL);

@@ -12,7 +12,8 @@ static bool is_websocket(enum sip_transport_type t)
 void ast_sip_target_of_contact(const struct ast_sip_contact *c, struct sip_target *out)
 {
 	enum sip_transport_type type = (enum sip_transport_type)c->data.transport;
-	struct sip_uri uri;
+	enum sip_transport_type wanted;
+	struct sip_uri uri = {0};
 	bool numeric;
 
 	*out = (struct sip_target){0};
@@ -20,8 +21,13 @@ void ast_sip_target_of_contact(const struct ast_sip_contact *c, struct sip_targe
 		  sip_resolve_numeric(&uri, out);
 	out->listener = sip_listener_intern(ast_sip_contact_text(c, AST_SIP_CONTACT_LISTENER));
 	out->flow = c->data.flow;
-	if (!out->flow && !c->data.bound_to_flow)
+	if (!out->flow && !c->data.bound_to_flow) {
+		/* It registered by another protocol than it wants to be reached by: that listener cannot do it. */
+		wanted = numeric ? out->type : sip_uri_transport(&uri, NULL);
+		if (wanted != SIP_TRANSPORT_NONE && type != SIP_TRANSPORT_NONE && wanted != type)
+			out->listener = RS_STR_NULL;
 		return;
+	}
 	/* On its flow it is the flow's protocol that counts, whatever the URI says. */
 	if (type != SIP_TRANSPORT_NONE)
 		out->type = type;

@@ -200,6 +200,49 @@ static void the_endpoint_s_transport_is_taken(void **state)
 	dc_stop();
 }
 
+/* A binding with these texts, which was registered over UDP. */
+static struct ast_sip_contact *binding(const char *uri)
+{
+	struct ast_sip_contact *c = calloc(1, sizeof(*c) + 200);
+	char *at = c->text;
+
+	assert_non_null(c);
+	c->data.transport = SIP_TRANSPORT_UDP;
+	for (int i = 0; i < AST_SIP_CONTACT_TEXTS; i++) {
+		const char *text = i == AST_SIP_CONTACT_URI ? uri : i == AST_SIP_CONTACT_LISTENER ? "udp" : "";
+
+		c->text_len[i] = (uint16_t)strlen(text);
+		at = stpcpy(at, text) + 1;
+	}
+	return c;
+}
+
+static void a_binding_is_reached_by_the_protocol_of_its_uri(void **state)
+{
+	struct ast_sip_contact *udp = binding("sip:b@10.0.0.2"), *tcp = binding("sip:b@10.0.0.2;transport=tcp");
+	struct ast_sip_dialog_uac_params p = {.size = sizeof(p), .contact = udp};
+	struct sip_tx_data *tx;
+
+	(void)state;
+	start(NULL);
+	dc.dlg = ast_sip_create_dialog_uac(dc_endpoint("plain"), &p);
+	assert_non_null(dc.dlg);
+	tx = ast_sip_create_request("INVITE", dc.dlg, NULL, NULL);
+	str_is(sip_tx_target(tx)->listener, "udp");
+	sip_tx_unref(tx);
+	sip_dialog_unref(dc.dlg);
+	p.contact = tcp;
+	dc.dlg = ast_sip_create_dialog_uac(dc_endpoint("plain"), &p);
+	assert_non_null(dc.dlg);
+	tx = ast_sip_create_request("INVITE", dc.dlg, NULL, NULL);
+	assert_int_equal(sip_tx_target(tx)->type, SIP_TRANSPORT_TCP);
+	str_is(sip_tx_target(tx)->listener, "");
+	sip_tx_unref(tx);
+	dc_stop();
+	free(udp);
+	free(tcp);
+}
+
 /* ---- server and what arrives inside ---- */
 
 static void invite(const char *more)
@@ -265,16 +308,26 @@ static void what_no_usage_takes_is_answered_by_the_core(void **state)
 	dc_stop();
 }
 
+#define BYE_OF_NOBODY                                                                                                  \
+	"BYE sip:us@10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKno;rport\nMax-Forwards: 70\n"            \
+	"From: <sip:x@y>;tag=a\nTo: <sip:y@y>;tag=b\nCall-ID: no\nCSeq: 2 BYE\nContent-Length: 0\n\n"
+
 static void outside_of_all_dialogs_it_is_481(void **state)
 {
+	struct sip_tsx_stats before, after;
+
 	(void)state;
 	start(NULL);
 	invite("");
 	assert_int_equal(receive(), 200);
-	ct_send(dc.phone, "BYE sip:us@10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKno;rport\n"
-			  "Max-Forwards: 70\nFrom: <sip:x@y>;tag=a\nTo: <sip:y@y>;tag=b\nCall-ID: no\nCSeq: 2 BYE\n"
-			  "Content-Length: 0\n\n");
+	ct_send(dc.phone, BYE_OF_NOBODY);
 	assert_int_equal(receive(), 481);
+	/* What comes again is absorbed: credentials serve once. */
+	sip_tsx_stats(&before);
+	ct_send(dc.phone, BYE_OF_NOBODY);
+	assert_int_equal(receive(), 481);
+	sip_tsx_stats(&after);
+	assert_int_equal(after.absorbed, before.absorbed + 1);
 	dc_stop();
 }
 
@@ -407,6 +460,7 @@ int main(void)
 		T(what_is_asked_for_goes_before_what_is_configured),
 		T(proxies_are_routes_in_dialogs_too),
 		T(the_endpoint_s_transport_is_taken),
+		T(a_binding_is_reached_by_the_protocol_of_its_uri),
 		T(a_server_s_dialog_belongs_to_the_endpoint_that_was_identified),
 		T(what_no_usage_takes_is_answered_by_the_core),
 		T(outside_of_all_dialogs_it_is_481),

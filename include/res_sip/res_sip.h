@@ -219,6 +219,11 @@ RS_API int ast_sip_respond_stateless(struct sip_rx_data *rx, unsigned status, st
  * is pushed there, and 0 means that it is on its way. Whoever answers later keeps a reference of rx until then.
  */
 RS_API int ast_sip_send_response(struct sip_rx_data *rx, struct sip_tx_data *tx);
+/*
+ * Refuses an INVITE whose body is no SDP, alone or in a multipart (415), or whose sender takes none (406). true: it is
+ * answered. On the request's serializer. The core asks for INVITEs that no service handles.
+ */
+RS_API bool ast_sip_filter_media(struct sip_rx_data *rx);
 /* Allow, Supported and Accept as the registered services make them. The slices live until the next (un)register and a
  * quiet point. */
 RS_API void ast_sip_add_allow(struct sip_tx_data *tx);

@@ -1,6 +1,6 @@
 /*
- * What an INVITE may carry and must accept while no service takes calls: the body of an offer is SDP (RFC 3261 sections
- * 8.2.3 and 20.1). A service that handles INVITE judges for itself.
+ * What an INVITE may carry and must accept: the body of an offer is SDP (RFC 3261 sections 8.2.3 and 20.1). A service
+ * that handles INVITE asks for itself, when it knows that the INVITE is its own.
  */
 #include "core/pipeline.h"
 

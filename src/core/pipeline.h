@@ -25,8 +25,6 @@ void ast_sip_rx_set_authenticated(struct sip_rx_data *rx);
 bool ast_sip_filter_request(const struct ast_sip_registered *r, struct sip_rx_data *rx);
 /* strip.c: the Contacts of rx lose URI parameters that are the server's own. */
 void ast_sip_strip_own_params(struct sip_rx_data *rx);
-/* media.c: 415 and 406 for an INVITE that no service handles. true: answered. */
-bool ast_sip_filter_media(struct sip_rx_data *rx);
 /* identify.c: afterwards rx has its endpoint, the artificial one for a stranger. -1: no memory. */
 int ast_sip_identify_request(struct sip_rx_data *rx);
 /* The same in a dialog of endpoint, which nobody needs to look for. */

@@ -162,7 +162,22 @@ class UdpSource:
                 answers.append(Message(s.recv(65536)))
             if expect_answer and any(a.status and a.status >= 200 for a in answers):
                 break
+        for a in answers:
+            self.acknowledge(server, data, a)
         return answers
+
+    def acknowledge(self, server, request, answer):
+        """A refused INVITE wants its ACK: else its answer comes again, when another message is looked at."""
+        number, _, method = (answer.get('CSeq') or '').partition(' ')
+        if not answer.status or answer.status < 300 or method.strip() != 'INVITE':
+            return
+        # Without a branch it is Request-URI and Via, as they were, that tell which INVITE it belongs to.
+        via = re.sub(r';(received|rport)=[^;,]*', '', answer.get('Via') or '')
+        lines = [f'Via: {via}', 'Max-Forwards: 70', f'CSeq: {number} ACK', 'Content-Length: 0']
+        lines += [f'{name}: {answer.get(name)}' for name in ('From', 'To', 'Call-ID') if answer.get(name)]
+        start = b'ACK ' + request.split(b' ')[1] + b' SIP/2.0\r\n'
+        text = '\r\n'.join(lines) + '\r\n\r\n'
+        self.socks[0].sendto(start + text.encode('utf-8', 'surrogateescape'), server.udp)
 
 
 def cut(buffer):

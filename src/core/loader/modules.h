@@ -61,7 +61,8 @@ int module_start(struct ast_sip_module *m, struct loader_why *why);
 
 /* ---- unload.c ---- */
 
-/* The running module that needs m, or NULL. */
+/* A module that needs m and is mapped (running, or declined with something of it still running), or NULL: its code may
+ * be in m's. */
 struct ast_sip_module *module_dependent(const struct ast_sip_module *m);
 /* See ast_sip_loader_unload. */
 int module_unload(struct ast_sip_module *m, int64_t deadline_us, struct loader_why *why);

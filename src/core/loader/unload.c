@@ -20,7 +20,7 @@ struct ast_sip_module *module_dependent(const struct ast_sip_module *m)
 	char name[MODULE_NAME_MAX];
 
 	for (struct ast_sip_module *other = loader_first(); other; other = other->next) {
-		if (atomic_load(&other->state) != MODULE_RUNNING || !other->info->depends)
+		if (!other->info || !other->info->depends)
 			continue;
 		for (const char *const *d = other->info->depends; *d; d++) {
 			module_name_normalise(*d, name);

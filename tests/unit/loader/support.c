@@ -8,6 +8,8 @@
 #define FOLDER "/tmp/res_sip-loader-XXXXXX"
 static char folder[] = FOLDER;
 static char noted[1024];
+int test_linked_calls;
+bool test_declines_on_base;
 bool test_forget_work;
 struct ast_sip_work *test_left;
 struct ast_sip_module *test_self;

@@ -27,6 +27,8 @@ const char *module_folder(void);
 const char *notes(void);
 void notes_reset(void);
 RS_API void test_note(const char *what, const char *name);
+RS_API extern int test_linked_calls;            /* what test_on_base heard from test_base */
+RS_API extern bool test_declines_on_base;       /* test_on_base shall decline, and keep something */
 RS_API extern bool test_forget_work;            /* test_worker shall not give its work back */
 RS_API extern struct ast_sip_work *test_left;   /* what test_worker left behind then */
 RS_API extern struct ast_sip_module *test_self; /* the handle of the module that was loaded last */

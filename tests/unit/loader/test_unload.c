@@ -1,6 +1,7 @@
 #include "support.h"
 #include "res_sip/res_sip.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -74,6 +75,42 @@ static void what_another_module_needs_stays(void **state)
 	assert_int_equal(ast_sip_loader_unload("test_plain", NULL), 0);
 }
 
+/* The symbols of the one are found by the other alone, whichever was opened first. */
+static void a_module_links_with_the_one_it_needs(void **state)
+{
+	(void)state;
+	test_linked_calls = 0;
+	assert_int_equal(ast_sip_loader_load("test_on_base", NULL), 0);
+	assert_string_equal(notes(), "load test_base, load test_on_base");
+	assert_int_equal(test_linked_calls, 1);
+	assert_null(dlsym(RTLD_DEFAULT, "test_base_calls"));
+	expect_refused("test_base", "test_base is needed by test_on_base");
+	assert_int_equal(ast_sip_loader_unload("test_on_base", NULL), 0);
+	assert_int_equal(test_linked_calls, 2); /* one copy, with one state */
+	assert_int_equal(ast_sip_loader_unload("test_base", NULL), 0);
+	/* Each time anew. */
+	assert_int_equal(ast_sip_loader_load("test_base", NULL), 0);
+	assert_int_equal(ast_sip_loader_load("test_on_base", NULL), 0);
+	assert_int_equal(test_linked_calls, 1);
+}
+
+/* It declined, but something of it still runs: its code may be in that of the other. */
+static void what_a_mapped_module_needs_stays(void **state)
+{
+	char *why = NULL;
+
+	(void)state;
+	test_declines_on_base = true;
+	assert_int_equal(ast_sip_loader_load("test_on_base", &why), -1);
+	free(why);
+	expect_refused("test_base", "test_base is needed by test_on_base");
+	ast_sip_module_hold_for(loader_find("test_on_base"), -1, "thread");
+	test_declines_on_base = false;
+	assert_int_equal(ast_sip_loader_load("test_on_base", NULL), 0);
+	assert_int_equal(ast_sip_loader_unload("test_on_base", NULL), 0);
+	assert_int_equal(ast_sip_loader_unload("test_base", NULL), 0);
+}
+
 static void a_module_with_tasks_is_put_back_untouched(void **state)
 {
 	struct ast_sip_module *m = loader_find("test_worker");
@@ -136,6 +173,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_idle_module_is_unloaded_and_its_service_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_another_module_needs_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_module_links_with_the_one_it_needs, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_mapped_module_needs_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_module_with_tasks_is_put_back_untouched, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_module_that_keeps_something_is_brought_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_running_task_is_waited_for, setup, teardown),

@@ -88,7 +88,8 @@ struct rs_worker {
 	_Atomic(const char *) task_name;
 	_Atomic(const char *) serializer_name;
 	_Atomic(void *) module;
-	_Atomic bool unflushed; /* written by this thread, and by the monitor after a rescue */
+	_Atomic bool unflushed; /* written by this thread, and by others after a rescue */
+	_Atomic bool sending;   /* this thread has taken out what it had collected, and sends it */
 	_Atomic bool look_due;  /* set by the monitor: this thread has worked for a while without looking at epoll */
 };
 
@@ -129,6 +130,8 @@ void rs_worker_run_task(struct rs_worker *w, struct rs_serializer *s, struct rs_
 void rs_worker_begin(struct rs_worker *w, const char *task, const char *serializer, void *module);
 void rs_worker_end(struct rs_worker *w);
 void rs_pool_flush(void);
+/* What the thread of that slot has collected has left when this returns. The slot may be of an earlier pool. */
+void rs_worker_flushed(unsigned slot);
 void rs_pool_drain_signal(void);
 /* Counts work that a task will follow (an executor's job), so that a drain waits for it. */
 void rs_pool_count_pushed(void);

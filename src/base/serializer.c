@@ -17,6 +17,7 @@ void rs_serializer_init(struct rs_serializer *s, const char *name, void (*releas
 	atomic_init(&s->top, NULL);
 	s->head = NULL;
 	s->ready_next = 0;
+	s->ran_on = 0;
 	atomic_init(&s->refs, 1);
 	s->release = release;
 	s->name = name;
@@ -149,6 +150,12 @@ static bool settle(struct rs_serializer *s)
 
 void rs_serializer_run(struct rs_worker *w, struct rs_serializer *s, unsigned limit)
 {
+	/* What the other thread collected for its flush hook may be of this serializer, and must leave first. */
+	if (s->ran_on != w->index + 1) {
+		if (s->ran_on)
+			rs_worker_flushed(s->ran_on - 1);
+		s->ran_on = w->index + 1;
+	}
 	for (unsigned n = 0; n < limit; n++) {
 		struct rs_task *task = next_task(s);
 

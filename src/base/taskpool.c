@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,10 @@
  * in the kernel, whoever sent it, and nobody can choose what to refuse.
  */
 #define LOOKS_WHEN_DUE 16
+/* So often a thread that waits for another one's send lets others go first: it takes microseconds, unless that one lost
+ * its processor. Then it sleeps for so long, time after time. */
+#define SENDING_YIELDS   100
+#define SENDING_SLEEP_NS 50000
 
 struct rs_pool rs_pool = {
 	.epoll_fd = -1,
@@ -65,6 +70,31 @@ void rs_flush_pending(bool pending)
 	atomic_store(&rs_self->unflushed, pending);
 	if (pending)
 		rs_monitor_nudge();
+}
+
+void rs_flush_sending(bool on)
+{
+	if (rs_self)
+		atomic_store(&rs_self->sending, on);
+}
+
+void rs_worker_flushed(unsigned slot)
+{
+	struct rs_worker *w =
+		slot < atomic_load_explicit(&rs_pool.slots, memory_order_acquire) ? rs_worker_at(slot) : NULL;
+	void (*hook)(unsigned) = atomic_load_explicit(&rs_pool.rescue_hook, memory_order_acquire);
+
+	if (!w || w == rs_self)
+		return;
+	if (hook && atomic_load(&w->unflushed) && atomic_exchange(&w->unflushed, false))
+		hook(w->index);
+	/* Whoever sends waits for nobody. */
+	for (unsigned i = 0; atomic_load(&w->sending); i++) {
+		if (i < SENDING_YIELDS)
+			sched_yield();
+		else
+			nanosleep(&(struct timespec){.tv_nsec = SENDING_SLEEP_NS}, NULL);
+	}
 }
 
 void rs_taskpool_set_module_namer(const char *(*namer)(void *module))

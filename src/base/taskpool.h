@@ -38,6 +38,7 @@ struct rs_serializer {
 	struct rs_task *head; /* taken by the running thread, oldest first */
 	uintptr_t ready_next; /* link of the ready queue */
 	_Atomic uint32_t refs;
+	uint32_t ran_on; /* slot + 1 of the thread that ran it last; 0: none. Of the running thread */
 	void (*release)(struct rs_serializer *s); /* the last reference went; never NULL */
 	const char *name;                         /* static */
 };
@@ -123,11 +124,15 @@ void rs_poll_remove(struct rs_poll *p, void (*done)(struct rs_poll *p));
  * What a pool thread collects to do at once when it has run what it had ready (the transport's batches of datagrams):
  * the flush hook is called then. A task that blocks must not keep it lying there, so whoever collects says so
  * with rs_flush_pending(true), and the monitor calls the rescue hook with the slot of a thread that has been in one
- * task for about 10 ms; it runs on the monitor's thread, beside the task. One hook of each kind.
+ * task for about 10 ms; it runs on the monitor's thread, beside the task. A thread that goes on with a serializer which
+ * another one ran before calls it, too: what tasks of one serializer collect leaves in their order. One hook of each
+ * kind.
  */
 void rs_taskpool_set_flush_hook(void (*hook)(void));
 void rs_taskpool_set_rescue_hook(void (*hook)(unsigned slot));
 void rs_flush_pending(bool pending); /* of the calling pool thread; elsewhere nothing happens */
+/* Around a send of what had been collected, from before it is taken out: until then it is neither here nor gone. */
+void rs_flush_sending(bool on);
 /* The calling pool thread's slot, below the pool's maximum: one thread at a time has it. UINT_MAX elsewhere. */
 unsigned rs_taskpool_slot(void);
 

@@ -155,8 +155,10 @@ void sip_udp_flush(void)
 
 	if (!c)
 		return;
+	rs_flush_sending(true);
 	rs_flush_pending(false);
 	collected_flush(c);
+	rs_flush_sending(false);
 }
 
 void sip_udp_rescue(unsigned slot)
@@ -230,6 +232,20 @@ static void batch_add(struct batch *b, struct sip_route *route, const struct sip
 	sip_send_hold(e->result, true);
 }
 
+/* What had to leave before the flush. */
+static void send_gone(struct collected *c, struct batch *const gone[2])
+{
+	if (!gone[0] && !gone[1])
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		if (gone[i]) {
+			batch_send(gone[i]);
+			batch_done(c, gone[i]);
+		}
+	}
+	rs_flush_sending(false);
+}
+
 /* Appends to what this thread has collected. */
 static int collect(struct collected *c, struct sip_route *route, const struct sip_outgoing *out, char *copy)
 {
@@ -244,13 +260,10 @@ static int collect(struct collected *c, struct sip_route *route, const struct si
 			*place = NULL;
 		}
 	}
+	if (gone[0] || gone[1])
+		rs_flush_sending(true);
 	pthread_mutex_unlock(&c->lock);
-	for (unsigned i = 0; i < 2; i++) {
-		if (gone[i]) {
-			batch_send(gone[i]);
-			batch_done(c, gone[i]);
-		}
-	}
+	send_gone(c, gone);
 	if (!place)
 		return ENOTCONN;
 	rs_flush_pending(true);

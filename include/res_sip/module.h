@@ -50,6 +50,14 @@ struct ast_sip_module_info {
 	void (*unload)(void);
 	/* After a new configuration came into force; may be NULL. 0 or -1. */
 	int (*reload)(void);
+	/*
+	 * The server stops: what is up ends in order, as long as the network is still there. true: nothing is up (any
+	 * more); it is asked again until then, or until time is up. On the loader's thread, before anything is
+	 * unloaded; must not block; may be NULL.
+	 */
+	bool (*stopping)(void);
+	/* Files that it writes were moved away (SIGUSR1): it opens them anew. On the loader's thread; may be NULL. */
+	void (*rotate)(void);
 	/* Configuration files of its own (res_sip/conf_file.h), up to 8, NULL-terminated; may be NULL. They are read
 	 * before load. */
 	const struct ast_sip_conf_file *const *conf_files;

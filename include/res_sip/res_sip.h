@@ -156,6 +156,7 @@ RS_API int ast_sip_push_task_wait_for(struct ast_sip_module *owner, const char *
 RS_API struct ast_sip_work *ast_sip_current_work(void);
 /* The same group under both names: the stack's calls take a serializer, the design's a work. */
 RS_API struct rs_serializer *ast_sip_work_serializer(struct ast_sip_work *work);
+RS_API struct ast_sip_work *ast_sip_serializer_work(struct rs_serializer *serializer); /* that of a dialog, say */
 
 /* A timer whose callback runs as a task on work. One shot; start again from the callback for a period. */
 struct ast_sip_timer;
@@ -187,6 +188,9 @@ RS_API void ast_sip_timer_free(struct ast_sip_timer *t);
 RS_API void ast_sip_module_hold_for(struct ast_sip_module *module, int delta, const char *what);
 #define ast_sip_module_hold(what)    ast_sip_module_hold_for(AST_SIP_SELF, 1, (what))
 #define ast_sip_module_release(what) ast_sip_module_hold_for(AST_SIP_SELF, -1, (what))
+
+/* The state folder (res_sipd -d), where modules keep files of their own, too; as long as the process. Any thread. */
+RS_API const char *ast_sip_state_dir(void);
 
 /* ---- a received request, as the pipeline left it ---- */
 

@@ -25,6 +25,11 @@ const struct ast_sip_core_options *ast_sip_core_options(void)
 	return &options;
 }
 
+const char *ast_sip_state_dir(void)
+{
+	return options.state_dir ? options.state_dir : ".";
+}
+
 int64_t ast_sip_core_started_us(void)
 {
 	return started_us;
@@ -315,6 +320,7 @@ int ast_sip_core_reload(struct ast_sip_conf_errors *errors)
 
 void ast_sip_core_stop(unsigned grace_ms)
 {
+	ast_sip_loader_stopping(grace_ms);
 	ast_sip_overload_stop();
 	ast_sip_listeners_close();
 	listening = false;

@@ -82,6 +82,11 @@ struct rs_serializer *ast_sip_work_serializer(struct ast_sip_work *work)
 	return work ? &work->serializer : NULL;
 }
 
+struct ast_sip_work *ast_sip_serializer_work(struct rs_serializer *serializer)
+{
+	return ast_sip_work_of(serializer);
+}
+
 struct rs_serializer *ast_sip_callers_serializer(void)
 {
 	struct rs_serializer *s = rs_serializer_current();

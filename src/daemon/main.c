@@ -47,6 +47,7 @@ static int signals_open(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC);
@@ -209,9 +210,12 @@ static void wait_for_end(int signals)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n != sizeof(info) || info.ssi_signo != SIGHUP)
+		if (n == sizeof(info) && info.ssi_signo == SIGHUP)
+			reload();
+		else if (n == sizeof(info) && info.ssi_signo == SIGUSR1)
+			ast_sip_loader_rotate_all();
+		else
 			return;
-		reload();
 	}
 }
 

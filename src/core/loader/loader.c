@@ -19,6 +19,8 @@
 #define DRAIN_MS 5000
 /* Even a stop at once lets threads leave the modules, or their unload could not run. */
 #define STOP_MIN_MS 500
+/* What modules end in order when the server stops is waited for at most so long. */
+#define STOPPING_MAX_MS 2000
 
 /*
  * One operation at a time. Held while modules' load, unload and reload run: those may call everything of the public
@@ -404,6 +406,37 @@ unsigned ast_sip_loader_reload_all(void)
 	}
 	pthread_mutex_unlock(&operation);
 	return failed;
+}
+
+static bool nothing_up(void *token)
+{
+	bool none = true;
+
+	(void)token;
+	for (struct ast_sip_module *m = records; m; m = m->next) {
+		if (atomic_load(&m->state) == MODULE_RUNNING && m->info->stopping)
+			none = m->info->stopping() && none;
+	}
+	return none;
+}
+
+void ast_sip_loader_stopping(unsigned grace_ms)
+{
+	unsigned ms = grace_ms < STOPPING_MAX_MS ? grace_ms : STOPPING_MAX_MS;
+
+	pthread_mutex_lock(&operation);
+	loader_wait_until(nothing_up, NULL, rs_now_us() + (int64_t)ms * 1000);
+	pthread_mutex_unlock(&operation);
+}
+
+void ast_sip_loader_rotate_all(void)
+{
+	pthread_mutex_lock(&operation);
+	for (struct ast_sip_module *m = records; m; m = m->next) {
+		if (atomic_load(&m->state) == MODULE_RUNNING && m->info->rotate)
+			m->info->rotate();
+	}
+	pthread_mutex_unlock(&operation);
 }
 
 /* ---- what others ask ---- */

@@ -22,6 +22,11 @@ void ast_sip_loader_stop(unsigned grace_ms);
 /* Calls each module's reload. The number of those that failed. */
 unsigned ast_sip_loader_reload_all(void);
 
+/* Asks each module's stopping until nothing is up, for at most grace_ms (or 2 s); while the network is still there. */
+void ast_sip_loader_stopping(unsigned grace_ms);
+/* Calls each module's rotate: files that were moved away are opened anew. */
+void ast_sip_loader_rotate_all(void);
+
 /* At run time. 0, or -1 with a text for the operator in why (malloc'd; NULL without memory). */
 int ast_sip_loader_load(const char *name, char **why);
 /*

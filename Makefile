@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 FUZZ = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak overload bench-growth bench-micro
+.PHONY: all run test asan tsan clang sim mutations install clean bench check-headers format-check lint packages-build packages-test faults fuzz soak overload bench-growth bench-calls-memory bench-sipp bench-micro
 
 all: packages-build
 	@scripts/build $(BUILD)
@@ -64,6 +64,14 @@ bench-growth: all
 	@RES_SIP_BUILD=$(BUILD) python3 bench/growth.py $(BENCH_ARGS)
 	@$(BUILD)/bench/bench_config_load
 	@RES_SIP_BUILD=$(BUILD) python3 bench/endpoints.py
+
+bench-calls-memory: all
+	@ninja -C $(BUILD) bench
+	@RES_SIP_BUILD=$(BUILD) python3 bench/calls_growth.py $(BENCH_ARGS)
+
+# Ten minutes by default: SIPP_SECONDS, SIPP_RATE.
+bench-sipp: all packages-test
+	@RES_SIP_BUILD=$(BUILD) python3 bench/sippload.py $(BENCH_ARGS)
 
 # An hour by default; a line of figures each minute.
 soak: all packages-test

@@ -49,6 +49,10 @@ remove_existing=yes
 [trunk](phone)
 """
 
+# A user: an endpoint that registers and is called.
+WITH_PASSWORD = '[{0}](phone)\nauth={0}\naors={0}\n[{0}](login)\nusername={0}\npassword=secret-{0}\n[{0}](place)\n'
+WITHOUT_PASSWORD = '[{0}](phone)\naors={0}\n[{0}](place)\n'
+
 # Every budget by source would see all phones of the world behind one address: 127.0.0.1 is trusted. The rest stays as
 # it comes; only the number of transactions is raised, since more than 60,000 requests a second are kept for 32 seconds.
 RES_SIP = """
@@ -152,16 +156,14 @@ class ResSip(Server):
     """The daemon with all its modules. system: lines for the [system] section of pjsip.conf."""
     name = 'res_sip'
 
-    def __init__(self, core=0, users=USERS, durable=False, system=''):
+    def __init__(self, core=0, users=USERS, durable=False, system='', user=WITH_PASSWORD):
         super().__init__(core, users)
-        self.durable = durable
+        self.durable, self.user = durable, user
         self.system = f'\n[system]\ntype=system\n{system}\n' if system else ''
 
     def configure(self):
         head = PJSIP.format(realm=REALM, system=self.system, udp=self.udp, tcp=self.tcp)
-        phones = ''.join(f'[{u}](phone)\nauth={u}\naors={u}\n'
-                         f'[{u}](login)\nusername={u}\npassword=secret-{u}\n[{u}](place)\n'
-                         for u in (f'u{1000000 + i}' for i in range(self.users)))
+        phones = ''.join(self.user.format(f'u{1000000 + i}') for i in range(self.users))
         self.write('conf/pjsip.conf', head + phones)
         self.write('conf/res_sip.conf', RES_SIP.format(durable='yes' if self.durable else 'no'))
 
@@ -194,12 +196,12 @@ class Kamailio(Server):
         text = subprocess.run([cls.program(), '-v'], capture_output=True, text=True).stdout
         return re.search(r'kamailio (\S+)', text).group(1)
 
-    def __init__(self, core=0, users=USERS, children=1):
+    def __init__(self, core=0, users=USERS, children=1, config='kamailio.cfg'):
         super().__init__(core, users)
-        self.children = children
+        self.children, self.config = children, config
 
     def start(self):
-        with open(os.path.join(ROOT, 'bench', 'kamailio.cfg')) as f:
+        with open(os.path.join(ROOT, 'bench', self.config)) as f:
             text = f.read()
         for key, value in (('UDP', self.udp), ('TCP', self.tcp), ('CHILDREN', self.children), ('USERS', self.users),
                            ('RCVBUF', system_rcvbuf()), ('REALM', REALM)):

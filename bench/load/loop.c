@@ -187,28 +187,28 @@ static void sweep(void)
 	sources_flush();
 }
 
-/*
- * Never sleeps: a server whose answers wake a caller pays for that, and one that keeps the caller busy would not. A
- * pause lets answers gather, as those of many callers do on their way.
- */
-static void turn(void)
+void loop_look(void (*handle)(unsigned source, char *p, size_t len), bool pause)
 {
 	int64_t begun_ns;
 
 	sources_flush();
-	if (sources_poll(on_message) == 0) {
+	if (sources_poll(handle) == 0) {
 		begun_ns = loop_now_ns();
-		while (loop_now_ns() - begun_ns < (closed ? PAUSE_NS : 0))
+		while (loop_now_ns() - begun_ns < (pause ? PAUSE_NS : 0))
 			;
 		loop_counts.idle_ns += (uint64_t)(loop_now_ns() - begun_ns);
 	}
 	sources_flush();
+}
+
+static void turn(void)
+{
+	loop_look(on_message, closed);
 	now_ns = loop_now_ns();
 	sweep();
 }
 
-/* Independent callers: the intervals have an exponential distribution. */
-static int64_t interval_ns(double rate)
+int64_t loop_interval_ns(double rate)
 {
 	static uint64_t state = 0x9e3779b97f4a7c15;
 
@@ -234,7 +234,7 @@ void loop_run(double seconds, uint64_t units, double rate)
 			begin_one(now_ns);
 		while (!closed && due_ns <= now_ns && n_free) {
 			begin_one(due_ns);
-			due_ns += interval_ns(rate);
+			due_ns += loop_interval_ns(rate);
 		}
 		turn();
 	}

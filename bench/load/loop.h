@@ -14,8 +14,11 @@ struct loop_counts {
 	uint64_t retransmissions; /* of ours, by Timer E's intervals */
 	uint64_t messages;        /* sent and received */
 	uint64_t idle_ns;         /* had nothing to do */
+	uint64_t repeats;         /* of the server's, by what its timers say: calls only */
+	uint64_t early_byes;      /* that overtook the ACK: calls only */
 	uint64_t status[LOOP_STATUSES];
-	struct histogram latency; /* from the moment a unit was due to its last answer */
+	struct histogram latency; /* from the moment a unit was due to its last answer; of a call: to the 200 */
+	struct histogram ringing; /* the same to the 180 of a call */
 };
 
 struct loop_plan {
@@ -38,5 +41,13 @@ void loop_drain(double seconds);
 void loop_set_mix(const enum shape *mix, unsigned n);
 void loop_reset_counts(void);
 int64_t loop_now_ns(void);
+/* Independent callers: until the next one comes, the intervals having an exponential distribution. */
+int64_t loop_interval_ns(double rate);
+/*
+ * Sends what was collected and hands out what has come. Never sleeps: a server whose answers wake a caller pays for
+ * that, and one that keeps the caller busy would not. A pause, when nothing had come, lets answers gather, as those of
+ * many callers do on their way.
+ */
+void loop_look(void (*on_message)(unsigned source, char *p, size_t len), bool pause);
 
 #endif

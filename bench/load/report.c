@@ -38,6 +38,11 @@ void report_phase(const struct report_phase *p)
 	       histogram_quantile(&c->latency, 0.5), histogram_quantile(&c->latency, 0.99),
 	       histogram_quantile(&c->latency, 0.999), (unsigned long long)c->retransmissions,
 	       (unsigned long long)c->unexpected, (unsigned long long)c->given_up);
+	if (c->ringing.n)
+		printf("\"ringing_p50_us\": %.1f, \"ringing_p99_us\": %.1f, ", histogram_quantile(&c->ringing, 0.5),
+		       histogram_quantile(&c->ringing, 0.99));
+	printf("\"repeats\": %llu, \"early_byes\": %llu, \"server_cpu_s\": %.3f,\n  ", (unsigned long long)c->repeats,
+	       (unsigned long long)c->early_byes, p->server_cpu_s);
 	printf("\"messages\": %llu, \"memory_kib\": %llu, \"processes\": %u, ", (unsigned long long)c->messages,
 	       (unsigned long long)p->server.memory_kib, p->server.processes);
 	print_statuses(c);

@@ -106,25 +106,6 @@ void shapes_stop(void)
 	free(ha1s);
 }
 
-static void put_hex(uint32_t v, unsigned digits, char *out)
-{
-	while (digits--) {
-		out[digits] = "0123456789abcdef"[v & 15];
-		v >>= 4;
-	}
-}
-
-static size_t put_decimal(uint32_t v, char out[10])
-{
-	size_t n = 1;
-
-	for (uint32_t rest = v; rest >= 10; rest /= 10)
-		n++;
-	for (size_t i = n; i-- > 0; v /= 10)
-		out[i] = (char)('0' + v % 10);
-	return n;
-}
-
 static size_t write_credentials(const struct shape_request *r, const struct challenge *c, const struct field *user,
 				char *buf, size_t size)
 {
@@ -181,27 +162,9 @@ size_t shape_write(const struct shape_request *r, const struct challenge *c, cha
 
 unsigned shape_expects(enum shape shape, unsigned step)
 {
-	if (shape == SHAPE_OPTIONS || shape == SHAPE_MESSAGE)
+	if (shape == SHAPE_OPTIONS || shape == SHAPE_MESSAGE || shape == SHAPE_BIND)
 		return 200;
 	return step == 0 || shape == SHAPE_WRONG ? 401 : 200;
-}
-
-static bool get_hex(const char *p, unsigned digits, uint32_t *out)
-{
-	uint32_t v = 0;
-
-	while (digits--) {
-		char c = *p++;
-
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (uint32_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			v = v << 4 | (uint32_t)(c - 'a' + 10);
-		else
-			return false;
-	}
-	*out = v;
-	return true;
 }
 
 bool shape_match(const char *p, size_t len, unsigned *slot, uint32_t *sequence, unsigned *step)
@@ -222,33 +185,52 @@ bool shape_match(const char *p, size_t len, unsigned *slot, uint32_t *sequence, 
 }
 
 /* The lines that an answer takes over from its request. */
-static bool belongs_in_answer(const char *line)
+static bool belongs_in_answer(const char *line, bool routes)
 {
 	return strncmp(line, "Via:", 4) == 0 || strncmp(line, "From:", 5) == 0 || strncmp(line, "To:", 3) == 0 ||
-	       strncmp(line, "Call-ID:", 8) == 0 || strncmp(line, "CSeq:", 5) == 0;
+	       strncmp(line, "Call-ID:", 8) == 0 || strncmp(line, "CSeq:", 5) == 0 ||
+	       (routes && strncmp(line, "Record-Route:", 13) == 0);
 }
 
-static size_t append(char *buf, size_t at, const char *p, size_t len)
+size_t shape_append(char *buf, size_t at, const char *text, size_t len)
 {
 	if (at + len > MAX_DATAGRAM)
 		return at;
-	memcpy(buf + at, p, len);
+	memcpy(buf + at, text, len);
 	return at + len;
+}
+
+/* line is a To: with its end. */
+static size_t append_tag(char *buf, size_t at, const char *line, size_t len, const char *tag)
+{
+	if (at < 2 || memmem(line, len, ";tag=", 5))
+		return at;
+	at = shape_append(buf, at - 2, ";tag=", 5);
+	at = shape_append(buf, at, tag, strlen(tag));
+	return shape_append(buf, at, "\r\n", 2);
+}
+
+size_t shape_answer_head(const char *status, const char *p, size_t len, const char *tag, bool routes, char *buf)
+{
+	const char *end = p + len, *line = memchr(p, '\n', len), *next;
+	size_t at = shape_append(buf, 0, status, strlen(status));
+
+	at = shape_append(buf, at, "\r\n", 2);
+	for (line = line ? line + 1 : end; line + 13 < end && *line != '\r'; line = next) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		next = next ? next + 1 : end;
+		if (!belongs_in_answer(line, routes))
+			continue;
+		at = shape_append(buf, at, line, (size_t)(next - line));
+		if (*line == 'T')
+			at = append_tag(buf, at, line, (size_t)(next - line), tag);
+	}
+	return at;
 }
 
 size_t shape_answer(const char *p, size_t len, char *buf)
 {
-	const char *end = p + len, *line = memchr(p, '\n', len), *next;
-	size_t at = append(buf, 0, "SIP/2.0 200 OK\r\n", 16);
+	size_t at = shape_answer_head("SIP/2.0 200 OK", p, len, "callee", false, buf);
 
-	for (line = line ? line + 1 : end; line + 8 < end && *line != '\r'; line = next) {
-		next = memchr(line, '\n', (size_t)(end - line));
-		next = next ? next + 1 : end;
-		if (!belongs_in_answer(line))
-			continue;
-		at = append(buf, at, line, (size_t)(next - line));
-		if (*line == 'T' && at > 2)
-			at = append(buf, at - 2, ";tag=callee\r\n", 13);
-	}
-	return append(buf, at, "Content-Length: 0\r\n\r\n", 21);
+	return shape_append(buf, at, "Content-Length: 0\r\n\r\n", 21);
 }

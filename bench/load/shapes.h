@@ -14,6 +14,7 @@ enum shape {
 	SHAPE_REFRESH,  /* a known binding, the same Call-ID; 401, 200 */
 	SHAPE_MESSAGE,  /* relayed to a registered phone, which the generator plays; 200 */
 	SHAPE_WRONG,    /* REGISTER with a wrong password; 401, 401 */
+	SHAPE_BIND,     /* the same of a phone that needs no password; 200 */
 };
 
 /* What a request is made for. */
@@ -43,6 +44,13 @@ unsigned shape_expects(enum shape shape, unsigned step);
 
 /* Whose answer p is: true, with slot, sequence and step of its request. */
 bool shape_match(const char *p, size_t len, unsigned *slot, uint32_t *sequence, unsigned *step);
+/*
+ * What stands in a phone's answer up to CSeq: the status line "SIP/2.0 STATUS" and what it takes over from the request
+ * p, Record-Route with it when routes is set. tag goes into a To that has none. In buf (MAX_DATAGRAM bytes).
+ */
+size_t shape_answer_head(const char *status, const char *p, size_t len, const char *tag, bool routes, char *buf);
+/* Adds text; what does not fit is left out. The new length. */
+size_t shape_append(char *buf, size_t at, const char *text, size_t len);
 /* A phone's 200 to the request p, in buf (MAX_DATAGRAM bytes); its length. */
 size_t shape_answer(const char *p, size_t len, char *buf);
 

@@ -38,3 +38,40 @@ size_t template_write(const struct template *t, const struct field *fields, char
 	}
 	return at;
 }
+
+void put_hex(uint32_t v, unsigned digits, char *out)
+{
+	while (digits--) {
+		out[digits] = "0123456789abcdef"[v & 15];
+		v >>= 4;
+	}
+}
+
+size_t put_decimal(uint32_t v, char out[10])
+{
+	size_t n = 1;
+
+	for (uint32_t rest = v; rest >= 10; rest /= 10)
+		n++;
+	for (size_t i = n; i-- > 0; v /= 10)
+		out[i] = (char)('0' + v % 10);
+	return n;
+}
+
+bool get_hex(const char *p, unsigned digits, uint32_t *out)
+{
+	uint32_t v = 0;
+
+	while (digits--) {
+		char c = *p++;
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (uint32_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	*out = v;
+	return true;
+}

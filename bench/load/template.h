@@ -1,8 +1,10 @@
-/* Messages from prebuilt templates: literal text with {x} for the fields, cut up once. */
+/* Messages from prebuilt templates: literal text with {x} for the fields, cut up once; and numbers for the fields. */
 #ifndef BENCH_TEMPLATE_H
 #define BENCH_TEMPLATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define TEMPLATE_PIECES 64
 
@@ -24,5 +26,10 @@ struct template
 void template_compile(struct template *t, const char *text);
 /* fields: 26, by letter. The length; what does not fit is cut off. */
 size_t template_write(const struct template *t, const struct field *fields, char *buf, size_t size);
+
+void put_hex(uint32_t v, unsigned digits, char *out);
+size_t put_decimal(uint32_t v, char out[10]);
+/* false: no hex digits. */
+bool get_hex(const char *p, unsigned digits, uint32_t *out);
 
 #endif

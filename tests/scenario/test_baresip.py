@@ -1,62 +1,10 @@
 """A real phone: baresip registers over UDP and TCP, is refused with a wrong password, and takes its binding back."""
 import os
-import re
-import shutil
-import subprocess
-import tempfile
 import unittest
 
 import harness
 from harness import SOURCE, Server, ServerTest, TRANSPORTS, phone_sections, wait_for
-
-MODULES = next((d for d in ('/usr/lib/baresip/modules', '/usr/lib64/baresip/modules', '/usr/local/lib/baresip/modules')
-                if os.path.isdir(d)), '/usr/lib/baresip/modules')
-CONFIG = f"""sip_listen 127.0.0.1:0
-net_interface 127.0.0.1
-module_path {MODULES}
-module account.so
-module menu.so
-module stdio.so
-"""
-
-
-class Baresip:
-    """A baresip with one account, in a folder of its own; its output is gathered in a file."""
-
-    def __init__(self, account):
-        self.folder = tempfile.mkdtemp(prefix='baresip-')
-        for name, text in (('config', CONFIG), ('accounts', account + '\n'), ('contacts', '')):
-            with open(os.path.join(self.folder, name), 'w') as f:
-                f.write(text)
-        self.output = open(os.path.join(self.folder, 'output'), 'w')
-        self.process = subprocess.Popen(['baresip', '-f', self.folder, '-s'], stdin=subprocess.PIPE, stdout=self.output,
-                                        stderr=subprocess.STDOUT)
-
-    def text(self):
-        with open(os.path.join(self.folder, 'output'), errors='replace') as f:
-            return f.read()
-
-    def answers(self):
-        """The status lines that it received, in order."""
-        return re.findall(r'^SIP/2\.0 (\d+) ', self.text(), re.M)
-
-    def quit(self):
-        """Its own `q` command; the exit status."""
-        if self.process.poll() is None:
-            self.process.stdin.write(b'q')
-            self.process.stdin.close()
-        try:
-            status = self.process.wait(harness.DEADLINE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
-        self.output.close()
-        return status
-
-    def remove(self):
-        if not self.output.closed:
-            self.quit()
-        shutil.rmtree(self.folder, ignore_errors=True)
+from phones import Baresip
 
 
 def contacts(server):

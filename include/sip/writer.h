@@ -22,8 +22,32 @@ RS_API void sip_writer_init(struct sip_writer *w, char *first, size_t cap);
 RS_API void sip_writer_fini(struct sip_writer *w);
 RS_API bool sip_writer_ok(const struct sip_writer *w);
 
-RS_API void sip_write(struct sip_writer *w, struct rs_str s);
-RS_API void sip_writez(struct sip_writer *w, const char *z);
+/* For the functions below: makes room for more bytes where there is none yet. false: the writer has failed. */
+RS_API bool sip_writer_more(struct sip_writer *w, size_t more);
+/* Where more bytes may be written, and count as written; or NULL. */
+static inline char *sip_write_room(struct sip_writer *w, size_t more)
+{
+	char *p;
+
+	if ((w->failed || more > w->cap - w->len || w->len > w->max || more > w->max - w->len) &&
+	    !sip_writer_more(w, more))
+		return NULL;
+	p = w->buf + w->len;
+	w->len += more;
+	return p;
+}
+/* Here, so that a literal becomes a store or two. */
+static inline void sip_write(struct sip_writer *w, struct rs_str s)
+{
+	char *p = s.len ? sip_write_room(w, s.len) : NULL;
+
+	if (p)
+		memcpy(p, s.p, s.len);
+}
+static inline void sip_writez(struct sip_writer *w, const char *z)
+{
+	sip_write(w, rs_str_c(z));
+}
 RS_API void sip_write_u64(struct sip_writer *w, uint64_t v);
 RS_API void sip_writef(struct sip_writer *w, const char *fmt, ...) RS_PRINTF(2, 3);
 /* A quoted string: quotes around, quotes and backslash escaped, CR and LF left out. */

@@ -21,9 +21,28 @@ uint64_t rs_hash(struct rs_str s)
 	return XXH3_64bits_withSecret(s.p, s.len, secret, sizeof(secret));
 }
 
+#define EACH_BYTE 0x0101010101010101ull
+
+/* Eight bytes at once: those from 'A' to 'Z' get the bit that makes them small. */
+static uint64_t lower_eight(uint64_t v)
+{
+	uint64_t low = v & 0x7f * EACH_BYTE;
+	uint64_t from_a = low + (0x80 - 'A') * EACH_BYTE, behind_z = low + (0x7f - 'Z') * EACH_BYTE;
+
+	return v | (((from_a ^ behind_z) & ~v & 0x80 * EACH_BYTE) >> 2);
+}
+
 static void lower_copy(char *out, const char *in, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	uint64_t v;
+	size_t i = 0;
+
+	for (; n - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, in + i, sizeof(v));
+		v = lower_eight(v);
+		memcpy(out + i, &v, sizeof(v));
+	}
+	for (; i < n; i++)
 		out[i] = in[i] >= 'A' && in[i] <= 'Z' ? (char)(in[i] + 32) : in[i];
 }
 

@@ -101,6 +101,7 @@ static int start_stack(struct ast_sip_snapshot *s)
 		.keep_alive_interval_s = ast_sip_snapshot_global(s)->keep_alive_interval,
 		.peer_trusted = ast_sip_peer_trusted,
 		.admit = ast_sip_overload_admit,
+		.admits_all = ast_sip_overload_admits_all,
 		.answer_allowed = ast_sip_budget_allows,
 		.on_request = ast_sip_distributor_request,
 		.on_tx = ast_sip_distributor_tx,

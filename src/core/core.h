@@ -68,6 +68,8 @@ int ast_sip_distributor_tx(struct sip_tx_data *tx);
 /* overload.c, budget.c */
 enum sip_admission ast_sip_overload_admit(struct sip_msg_class cls, enum sip_transport_type type,
 					  const struct sip_addr *peer);
+/* Whether it admits whatever comes at this moment. */
+bool ast_sip_overload_admits_all(void);
 bool ast_sip_budget_allows(const struct sip_addr *peer, size_t question, size_t answer);
 /* peer authenticated, or was identified by its address, with a request read at now_us. */
 void ast_sip_budget_verified(const struct sip_addr *peer, int64_t now_us);

@@ -146,7 +146,7 @@ struct sip_dialog *ast_sip_create_dialog_uac(struct ast_sip_endpoint *endpoint,
 	}
 	aim = (struct plan_aim){
 		.uri = params->uri, .contact = params->contact, .user = params->request_user, .phone = true};
-	p = calloc(1, sizeof(*p));
+	p = request_plan_new();
 	if (!p)
 		return NULL;
 	if (request_plan_make(p, endpoint, &aim) == 0)

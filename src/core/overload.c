@@ -207,6 +207,18 @@ static bool may_enter(const struct sip_addr *peer, const struct load *l)
 	return l->soon <= LIMIT;
 }
 
+bool ast_sip_overload_admits_all(void)
+{
+	struct load l;
+
+	if (atomic_load_explicit(&settings.stopping, memory_order_relaxed))
+		return false;
+	if (atomic_load_explicit(&settings.off, memory_order_relaxed))
+		return true;
+	l = current_load(rs_now_us());
+	return l.soon <= QUARTER && l.now <= longest();
+}
+
 enum sip_admission ast_sip_overload_admit(struct sip_msg_class cls, enum sip_transport_type type,
 					  const struct sip_addr *peer)
 {

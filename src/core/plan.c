@@ -6,6 +6,16 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+struct plan *request_plan_new(void)
+{
+	struct plan *p = malloc(sizeof(*p));
+
+	if (p)
+		memset(p, 0, offsetof(struct plan, uri_text));
+	return p;
+}
 
 void request_plan_end(struct plan *p)
 {

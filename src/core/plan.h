@@ -20,8 +20,10 @@ struct plan {
 	bool has_target;
 	struct sip_addr registered;        /* where the binding's REGISTER came from; family 0: no binding */
 	struct ast_sip_contacts *contacts; /* holds what uri and route point into */
-	char uri_text[SIP_MAX_URI];
+	char uri_text[SIP_MAX_URI];        /* request_plan_new leaves it as it is */
 };
+/* A clear one, to be freed; NULL without memory. */
+struct plan *request_plan_new(void);
 
 /* What stands in the Request-URI: a binding, a URI, or (both NULL or empty) the first contact of the endpoint. */
 struct plan_aim {

@@ -142,7 +142,7 @@ struct sip_tx_data *ast_sip_create_request(const char *method, struct sip_dialog
 	}
 	if (dlg)
 		return create_inside(dlg, method);
-	p = calloc(1, sizeof(*p));
+	p = request_plan_new();
 	if (!p)
 		return NULL;
 	if (request_plan_make(p, endpoint, &aim) == 0)

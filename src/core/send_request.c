@@ -71,10 +71,12 @@ static const struct ast_sip_request_ops nobody = {.size = sizeof(nobody), .name 
 static struct ast_sip_request *request_new(struct ast_sip_module *owner, struct sip_tx_data *tx, struct sip_dialog *dlg,
 					   struct ast_sip_endpoint *endpoint)
 {
-	struct ast_sip_request *r = calloc(1, sizeof(*r));
+	struct ast_sip_request *r = malloc(sizeof(*r));
 
 	if (!r)
 		return NULL;
+	/* n of the targets, which are copied there, count. */
+	memset(r, 0, offsetof(struct ast_sip_request, targets));
 	r->serializer = dlg ? rs_serializer_ref(sip_dialog_serializer(dlg)) : ast_sip_callers_serializer();
 	if (!r->serializer) {
 		free(r);

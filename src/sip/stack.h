@@ -58,6 +58,8 @@ struct sip_stack_config {
 	 */
 	enum sip_admission (*admit)(struct sip_msg_class cls, enum sip_transport_type type,
 				    const struct sip_addr *peer);
+	/* true: it would admit whatever comes now, and need not be asked. Any thread, must be cheap. May be NULL. */
+	bool (*admits_all)(void);
 	/* The answer over UDP to an unverified source must pass this (amplification); NULL: all pass. */
 	bool (*answer_allowed)(const struct sip_addr *peer, size_t question, size_t answer);
 

@@ -23,6 +23,10 @@ static bool same_word(const char *a, const char *b)
 static unsigned kind_index(struct hold_table *t, const char *what)
 {
 	for (unsigned i = 0; i < HOLD_KINDS - 1; i++) {
+		if (atomic_load_explicit(&t->what[i], memory_order_acquire) == what)
+			return i;
+	}
+	for (unsigned i = 0; i < HOLD_KINDS - 1; i++) {
 		const char *there = atomic_load_explicit(&t->what[i], memory_order_acquire);
 
 		if (!there && atomic_compare_exchange_strong(&t->what[i], &there, what))

@@ -34,26 +34,43 @@ bool session_supports(struct sip_rx_data *rx, const char *tag)
 	return sip_msg_has_token(sip_rx_msg(rx), SIP_HDR_SUPPORTED, rs_str_c(tag)) || session_requires(rx, tag);
 }
 
-static uint16_t allowed(struct sip_rx_data *rx)
+static unsigned method_bit(struct rs_str name)
 {
-	const struct sip_hdr_values *v = sip_msg_values(sip_rx_msg(rx), SIP_HDR_ALLOW, NULL);
-	unsigned bits = 0;
-
-	for (uint32_t i = 0; v && i < v->n; i++)
-		bits |= 1u << sip_method_from_name(v->v.token[i].token);
-	return (uint16_t)(bits & ~(1u << SIP_METHOD_OTHER));
+	return 1u << sip_method_from_name(name);
 }
 
-/* The bits of the option tags that a header lists. */
-static unsigned listed(struct sip_msg *msg, enum sip_hdr_id id)
+static unsigned tag_bit(struct rs_str name)
 {
-	const struct sip_hdr_values *v = sip_msg_first(msg, id) ? sip_msg_values(msg, id, NULL) : NULL;
+	for (unsigned k = 0; k < RS_ARRAY_SIZE(tags); k++) {
+		if (rs_str_ieqz(name, tags[k].name))
+			return tags[k].bit;
+	}
+	return 0;
+}
+
+static bool is_word(char c)
+{
+	return c > ' ' && c != ',' && c != ';';
+}
+
+/* The bits of what a header lists. Typed values would cost more than all else that is asked of these lines. */
+static unsigned listed(struct sip_msg *msg, enum sip_hdr_id id, unsigned (*bit)(struct rs_str name))
+{
 	unsigned bits = 0;
 
-	for (uint32_t i = 0; v && i < v->n; i++) {
-		for (unsigned k = 0; k < RS_ARRAY_SIZE(tags); k++) {
-			if (rs_str_ieqz(v->v.token[i].token, tags[k].name))
-				bits |= tags[k].bit;
+	for (const struct sip_hdr *h = sip_msg_first(msg, id); h; h = sip_msg_next(msg, h)) {
+		const char *p = h->value.p, *end = p + h->value.len, *start;
+
+		while (p < end) {
+			while (p < end && !is_word(*p))
+				p++;
+			start = p;
+			while (p < end && is_word(*p))
+				p++;
+			if (p > start)
+				bits |= bit(rs_str_n(start, (size_t)(p - start)));
+			while (p < end && *p != ',')
+				p++;
 		}
 	}
 	return bits;
@@ -64,10 +81,11 @@ void session_learn(struct ast_sip_session *s, struct sip_rx_data *rx)
 	struct sip_msg *msg = sip_rx_msg(rx);
 
 	if (sip_msg_first(msg, SIP_HDR_ALLOW))
-		s->allows = allowed(rx);
+		s->allows = (uint16_t)(listed(msg, SIP_HDR_ALLOW, method_bit) & ~(1u << SIP_METHOD_OTHER));
 	/* An answer that says nothing of it takes nothing back. */
 	if (msg->is_request || sip_msg_first(msg, SIP_HDR_SUPPORTED))
-		s->supports = (uint8_t)(listed(msg, SIP_HDR_SUPPORTED) | listed(msg, SIP_HDR_REQUIRE));
+		s->supports =
+			(uint8_t)(listed(msg, SIP_HDR_SUPPORTED, tag_bit) | listed(msg, SIP_HDR_REQUIRE, tag_bit));
 }
 
 /* ---- ours ---- */

@@ -49,11 +49,16 @@ static int read_route(struct dialog_peer *peer)
 
 int dialog_peer_set(struct sip_dialog *d, struct rs_str target, struct rs_str route, bool rewritten)
 {
-	struct dialog_peer *peer = calloc(1, sizeof(*peer) + target.len + route.len);
+	struct dialog_peer *peer = d->peer;
 	int error;
 
+	/* A 2xx mostly says what the 18x before it said. */
+	if (peer && peer->rewritten == rewritten && rs_str_eq(peer->target, target) && rs_str_eq(peer->route, route))
+		return 0;
+	peer = malloc(sizeof(*peer) + target.len + route.len);
 	if (!peer)
 		return ENOMEM;
+	memset(peer, 0, sizeof(*peer));
 	peer->rewritten = rewritten;
 	memcpy(peer->text, target.p, target.len);
 	peer->target = rs_str_n(peer->text, target.len);

@@ -52,16 +52,6 @@ bool sip_writer_more(struct sip_writer *w, size_t more)
 	return !w->failed;
 }
 
-void sip_write(struct sip_writer *w, struct rs_str s)
-{
-	write_bytes(w, s.p, s.len);
-}
-
-void sip_writez(struct sip_writer *w, const char *z)
-{
-	sip_write(w, rs_str_c(z));
-}
-
 void sip_write_u64(struct sip_writer *w, uint64_t v)
 {
 	char digits[20];
@@ -128,6 +118,12 @@ void sip_write_one_line(struct sip_writer *w, struct rs_str s)
 {
 	const char *p = s.p, *end = s.len ? p + s.len : p, *eol;
 
+	if (!s.len)
+		return;
+	if (!memchr(p, '\r', s.len) && !memchr(p, '\n', s.len)) {
+		write_bytes(w, p, s.len);
+		return;
+	}
 	for (; p != end; p = sip_skip_lws(eol, end)) {
 		eol = sip_find_eol(p, end);
 		write_between(w, p, eol);
@@ -164,7 +160,7 @@ void sip_write_status_line(struct sip_writer *w, unsigned status, struct rs_str 
 		w->failed = true;
 		return;
 	}
-	p = write_room(w, sizeof(start) - 1);
+	p = sip_write_room(w, sizeof(start) - 1);
 	if (!p)
 		return;
 	memcpy(p, start, sizeof(start) - 1);
@@ -177,16 +173,21 @@ void sip_write_status_line(struct sip_writer *w, unsigned status, struct rs_str 
 
 void sip_write_hdr_start(struct sip_writer *w, enum sip_hdr_id id)
 {
+	static const struct rs_str starts[SIP_HDR_N] = {
+#define START(id, name, compact, shape, flags) [SIP_HDR_##id] = RS_STR_INIT(name ": "),
+		SIP_HDR_TABLE(START)
+#undef START
+	};
 	struct rs_str name = w->compact ? sip_hdr_compact(id) : RS_STR("");
 
-	if (!name.len)
-		name = sip_hdr_name(id);
-	if (!name.len) {
+	if (name.len) {
+		write_bytes(w, name.p, name.len);
+		WRITE_LITERAL(w, ": ");
+	} else if (id < SIP_HDR_N && starts[id].len) {
+		write_bytes(w, starts[id].p, starts[id].len);
+	} else {
 		w->failed = true;
-		return;
 	}
-	write_bytes(w, name.p, name.len);
-	WRITE_LITERAL(w, ": ");
 }
 
 void sip_write_crlf(struct sip_writer *w)

@@ -319,13 +319,16 @@ struct rs_str tx_header_section(const struct sip_tx_data *tx)
 
 struct rs_str sip_tx_hdr_nth(const struct sip_tx_data *tx, enum sip_hdr_id id, unsigned n)
 {
-	struct rs_str section = tx_header_section(tx), name, value, line;
+	struct rs_str section, name, value, line;
 	size_t pos = 0;
 
 	if (!tx->sealed && id == SIP_HDR_CONTACT && tx->b && tx->b->own_contact && n-- == 0)
 		return tx->b->contact;
+	if (id == SIP_HDR_OTHER || (tx->b && !tx_may_have(tx->b, id)))
+		return RS_STR_NULL;
+	section = tx_header_section(tx);
 	while (tx_next_line(section, &pos, &name, &value, &line))
-		if (id != SIP_HDR_OTHER && sip_hdr_from_name(name) == id && n-- == 0)
+		if (sip_hdr_from_name(name) == id && n-- == 0)
 			return value;
 	return RS_STR_NULL;
 }
@@ -400,6 +403,7 @@ int sip_tx_add_hdr(struct sip_tx_data *tx, enum sip_hdr_id id, struct rs_str val
 	}
 	if (id == SIP_HDR_CONTENT_LENGTH)
 		tx->b->has_length = true;
+	tx_wrote(tx->b, id);
 	sip_write_hdr(&tx->b->w, id, value);
 	return written(tx);
 }
@@ -433,15 +437,21 @@ int sip_tx_remove_hdr(struct sip_tx_data *tx, enum sip_hdr_id id)
 	}
 	if (id == SIP_HDR_CONTENT_LENGTH)
 		tx->b->has_length = false;
+	if (id == SIP_HDR_OTHER || !tx_may_have(tx->b, id))
+		return 0;
 	section = tx_header_section(tx);
 	while (tx_next_line(section, &pos, &name, &value, &line)) {
-		if (id == SIP_HDR_OTHER || sip_hdr_from_name(name) != id)
+		if (sip_hdr_from_name(name) != id)
 			continue;
 		memmove(tx->b->w.buf + (line.p - tx->b->w.buf), line.p + line.len, section.len - pos);
 		tx->b->w.len -= line.len;
 		section.len -= line.len;
 		pos -= line.len;
+		if (!tx_may_have_more(tx->b, id))
+			break;
 	}
+	tx->b->written[id / 64] &= ~(1ull << id % 64);
+	tx->b->again[id / 64] &= ~(1ull << id % 64);
 	return 0;
 }
 

@@ -21,6 +21,8 @@
 #define TX_INLINE   2048
 #define TX_STASH    448 /* method, URI, branch, call-id and the like */
 
+#define TX_HDR_WORDS ((SIP_HDR_N + 63) / 64)
+
 /* A buffer whose bytes may still be on their way. */
 struct tx_old {
 	struct tx_old *next;
@@ -37,6 +39,10 @@ struct tx_build {
 	bool own_contact;      /* contact names the local address */
 	bool uri_is_hop;       /* a strict router stands in the Request-URI */
 	bool lost;             /* a copy had no memory: the seal will fail */
+	/* A bit for each header that may stand in w: who asks for another one need not look. And those that may stand
+	 * there in more than one line.
+	 */
+	uint64_t written[TX_HDR_WORDS], again[TX_HDR_WORDS];
 	struct rs_str method_text, uri, branch, suffix, contact;
 	struct rs_str content_type, body; /* until the seal; body in the arena, or in rx */
 	struct sip_rx_data *rx;           /* whose body is used */
@@ -63,6 +69,25 @@ struct sip_tx_data {
 	struct sip_target target;
 	struct tx_build *b; /* NULL: reduced */
 };
+
+/* A line of that header was, or may have been, written. */
+static inline void tx_wrote(struct tx_build *b, enum sip_hdr_id id)
+{
+	uint64_t bit = 1ull << id % 64;
+
+	b->again[id / 64] |= b->written[id / 64] & bit;
+	b->written[id / 64] |= bit;
+}
+
+static inline bool tx_may_have(const struct tx_build *b, enum sip_hdr_id id)
+{
+	return b->written[id / 64] >> id % 64 & 1;
+}
+
+static inline bool tx_may_have_more(const struct tx_build *b, enum sip_hdr_id id)
+{
+	return b->again[id / 64] >> id % 64 & 1;
+}
 
 /* Once, before the pool starts. */
 void tx_setup(void);

@@ -18,6 +18,13 @@ static struct sip_tx_data *finish(struct sip_tx_data *tx)
 	return NULL;
 }
 
+/* Whatever stands in a message of another's making. */
+static void wrote_anything(struct sip_tx_data *tx)
+{
+	memset(tx->b->written, 0xff, sizeof(tx->b->written));
+	memset(tx->b->again, 0xff, sizeof(tx->b->again));
+}
+
 static struct rs_str random_word(char *buf, size_t size)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -73,6 +80,8 @@ static bool params_ok(const struct sip_tx_request_params *p)
 
 struct sip_tx_data *sip_tx_request(const struct sip_tx_request_params *p)
 {
+	static const enum sip_hdr_id always[] = {SIP_HDR_MAX_FORWARDS, SIP_HDR_FROM, SIP_HDR_TO, SIP_HDR_CALL_ID,
+						 SIP_HDR_CSEQ};
 	const struct sip_stack_config *config = sip_stack_config();
 	struct sip_tx_data *tx;
 	struct sip_writer *w;
@@ -105,10 +114,12 @@ struct sip_tx_data *sip_tx_request(const struct sip_tx_request_params *p)
 	}
 	write_name_addr(w, SIP_HDR_CALL_ID, p->call_id.len ? p->call_id : random_word(word, 32), RS_STR_NULL);
 	write_cseq(w, tx->cseq, sip_tx_method_text(tx));
+	for (size_t i = 0; i < RS_ARRAY_SIZE(always); i++)
+		tx_wrote(tx->b, always[i]);
 	if (p->contact.len)
 		sip_tx_add_hdr(tx, SIP_HDR_CONTACT, p->contact);
 	if (config->server_name.len)
-		sip_write_hdr(w, SIP_HDR_USER_AGENT, config->server_name);
+		sip_tx_add_hdr(tx, SIP_HDR_USER_AGENT, config->server_name);
 	return finish(tx);
 }
 
@@ -170,6 +181,7 @@ struct sip_tx_data *sip_tx_forward(struct sip_rx_data *rx, const struct sip_edit
 
 	if (!tx)
 		return NULL;
+	wrote_anything(tx);
 	if (sip_write_forward(&tx->b->w, msg, edits, n)) {
 		sip_tx_unref(tx);
 		errno = EINVAL;
@@ -204,6 +216,8 @@ struct sip_tx_data *sip_tx_clone(struct sip_tx_data *tx, uint32_t cseq)
 	if (!copy)
 		return NULL;
 	copy->b->w.compact = b->w.compact;
+	memcpy(copy->b->written, b->written, sizeof(b->written));
+	memcpy(copy->b->again, b->again, sizeof(b->again));
 	set_method(copy, sip_tx_method_text(tx));
 	copy->cseq = cseq;
 	copy->b->uri = tx_copy(copy, b->uri);
@@ -238,6 +252,7 @@ struct sip_tx_data *tx_follow(const struct sip_tx_data *request, enum sip_method
 		return NULL;
 	w = &tx->b->w;
 	w->compact = request->b->w.compact;
+	wrote_anything(tx);
 	tx->method = (uint8_t)method;
 	tx->cseq = request->cseq;
 	tx->b->uri = tx_copy(tx, request->b->uri);

@@ -37,6 +37,9 @@ struct rs_str tx_response_tag(struct sip_msg *request, char buf[TX_TAG])
 
 struct sip_tx_data *sip_tx_response(struct sip_rx_data *rx, unsigned status, struct rs_str reason)
 {
+	/* Via stands in as many lines as the request has. */
+	static const enum sip_hdr_id taken[] = {SIP_HDR_VIA,     SIP_HDR_VIA,  SIP_HDR_FROM,     SIP_HDR_TO,
+						SIP_HDR_CALL_ID, SIP_HDR_CSEQ, SIP_HDR_TIMESTAMP};
 	const struct sip_stack_config *config = sip_stack_config();
 	struct sip_msg *msg = sip_rx_msg(rx);
 	const struct sip_via *via = sip_msg_via(msg, 0);
@@ -61,10 +64,13 @@ struct sip_tx_data *sip_tx_response(struct sip_rx_data *rx, unsigned status, str
 	sip_write_status_line(w, status, reason);
 	tx->b->headers = (uint32_t)w->len;
 	/* 100 is hop by hop and makes no dialog: without a tag (RFC 3261 section 8.2.6.2). */
-	sip_write_response_headers(w, msg, status, status == 100 ? RS_STR_NULL : tx_response_tag(msg, tag),
+	sip_write_response_headers(w, msg, status,
+				   status == 100 || msg->to_tag.p ? RS_STR_NULL : tx_response_tag(msg, tag),
 				   received ? source : NULL, rport);
+	for (size_t i = 0; i < RS_ARRAY_SIZE(taken); i++)
+		tx_wrote(tx->b, taken[i]);
 	if (config->server_name.len)
-		sip_write_hdr(w, SIP_HDR_SERVER, config->server_name);
+		sip_tx_add_hdr(tx, SIP_HDR_SERVER, config->server_name);
 	if (!sip_writer_ok(w) || tx->b->lost) {
 		sip_tx_unref(tx);
 		errno = ENOMEM;

@@ -98,6 +98,8 @@ static int write_tail(struct sip_tx_data *tx)
 	struct tx_build *b = tx->b;
 
 	b->tail = (uint32_t)b->w.len;
+	tx_wrote(b, SIP_HDR_CONTENT_LENGTH);
+	tx_wrote(b, SIP_HDR_CONTENT_TYPE);
 	if (b->has_length) {
 		sip_write_crlf(&b->w);
 		b->body_off = (uint32_t)b->w.len;
@@ -173,8 +175,11 @@ static int seal_request(struct sip_tx_data *tx, enum sip_transport_type type, co
 	w.compact = b->w.compact;
 	sip_write_request_line(&w, sip_tx_method_text(tx), b->uri);
 	write_via(&w, tx, type, local);
-	if (b->own_contact)
+	tx_wrote(b, SIP_HDR_VIA);
+	if (b->own_contact) {
 		write_contact(&w, b->contact, type, local);
+		tx_wrote(b, SIP_HDR_CONTACT);
+	}
 	if (!sip_writer_ok(&w) || b->lost)
 		errno = ENOMEM;
 	else
@@ -199,8 +204,10 @@ int sip_tx_seal(struct sip_tx_data *tx, enum sip_transport_type type, const stru
 		errno = ENOMEM;
 		return -1;
 	}
-	if (!b->tail && !tx->request && b->own_contact)
+	if (!b->tail && !tx->request && b->own_contact) {
 		write_contact(&b->w, b->contact, type, local);
+		tx_wrote(b, SIP_HDR_CONTACT);
+	}
 	if (!b->tail && write_tail(tx))
 		return -1;
 	if (!tx->request)

@@ -80,7 +80,7 @@ enum sip_reception sip_receive(struct sip_rx_data *rx, struct rs_str bytes, stru
 	enum sip_reception dropped = SIP_SHED;
 
 	count(&stats->received);
-	if (config->admit)
+	if (config->admit && !(config->admits_all && config->admits_all()))
 		admission = config->admit(sip_msg_classify(bytes), type, &rx->source);
 	if (sip_trace_on())
 		sip_trace_message(true, type, &rx->local, &rx->source, bytes);

@@ -140,6 +140,19 @@ static void hashes_depend_on_every_byte_and_case_only_when_asked(void **state)
 	assert_true(rs_hash_nocase(RS_STR("@")) != rs_hash_nocase(RS_STR("`")));
 	assert_true(rs_hash_nocase(RS_STR("[")) != rs_hash_nocase(RS_STR("{")));
 	assert_true(rs_hash(RS_STR_NULL) == rs_hash(RS_STR("")));
+	/* Each byte, at each place of a word and behind it. */
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 13; at++) {
+			char one[13], two[13];
+
+			memset(one, 'x', sizeof(one));
+			memset(two, 'x', sizeof(two));
+			one[at] = (char)c;
+			two[at] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : (char)c;
+			assert_true(rs_hash_nocase(rs_str_n(one, sizeof(one))) ==
+				    rs_hash(rs_str_n(two, sizeof(two))));
+		}
+	}
 }
 
 int main(void)

@@ -177,8 +177,10 @@ static void new_requests_are_refused_past_the_mark_the_rest_passes(void **state)
 	(void)state;
 	ct_start("", "[limits]\nqueue_high_water=50\nqueue_wait_ms=60000\nshed_answers=2\n");
 	assert_int_equal(admit(SIP_METHOD_INVITE, true, false), SIP_ADMIT);
+	assert_true(ast_sip_overload_admits_all());
 	queue(60);
 	resample();
+	assert_false(ast_sip_overload_admits_all());
 	assert_int_equal(admit(SIP_METHOD_INVITE, true, false), SIP_REFUSE_503);
 	assert_int_equal(admit(SIP_METHOD_REGISTER, true, false), SIP_REFUSE_503);
 	assert_int_equal(admit(SIP_METHOD_REGISTER, true, false), SIP_REFUSE_DROP);

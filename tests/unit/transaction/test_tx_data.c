@@ -395,6 +395,23 @@ static void response_takes_what_rfc_3261_says(void **state)
 					    "Content-Length: 0\r\n\r\n"));
 	assert_int_equal(sip_tx_seal(tx, SIP_TRANSPORT_UDP, address("10.0.0.2:5060")), 0); /* once only */
 	assert_non_null(strstr(text_of(tx), "<sip:10.0.0.1:5060>"));
+	/* What the seal wrote is found as well. */
+	assert_true(rs_str_eqz(sip_tx_hdr(tx, SIP_HDR_CONTENT_LENGTH), "0"));
+	assert_true(rs_str_eqz(sip_tx_hdr_nth(tx, SIP_HDR_VIA, 1), "SIP/2.0/UDP 10.0.0.8;branch=z9hG4bKy"));
+	sip_tx_unref(tx);
+	tx = sip_tx_response(rx, 200, RS_STR_NULL);
+	assert_int_equal(sip_tx_hdr(tx, SIP_HDR_SUBJECT).len, 0);
+	assert_int_equal(sip_tx_remove_hdr(tx, SIP_HDR_VIA), 0); /* both lines */
+	assert_int_equal(sip_tx_hdr(tx, SIP_HDR_VIA).len, 0);
+	assert_int_equal(sip_tx_remove_hdr(tx, SIP_HDR_SERVER), 0);
+	assert_int_equal(sip_tx_add_hdr(tx, SIP_HDR_SERVER, RS_STR("one")), 0);
+	assert_true(rs_str_eqz(sip_tx_hdr(tx, SIP_HDR_SERVER), "one"));
+	assert_int_equal(sip_tx_add_header(tx, RS_STR("server"), RS_STR("two")), 0);
+	assert_true(rs_str_eqz(sip_tx_hdr_nth(tx, SIP_HDR_SERVER, 1), "two"));
+	assert_int_equal(sip_tx_remove_hdr(tx, SIP_HDR_SERVER), 0);
+	assert_int_equal(sip_tx_seal(tx, SIP_TRANSPORT_UDP, address("10.0.0.1:5060")), 0);
+	assert_null(strstr(text_of(tx), "Via"));
+	assert_null(strstr(text_of(tx), "erver"));
 	sip_tx_unref(tx);
 	tx = sip_tx_response(rx, 100, RS_STR_NULL);
 	assert_int_equal(sip_tx_to_tag(tx).len, 0);

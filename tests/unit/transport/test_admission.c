@@ -21,6 +21,13 @@ static enum sip_admission admit(struct sip_msg_class cls, enum sip_transport_typ
 	return cls.is_request && !cls.in_dialog ? (enum sip_admission)verdict : SIP_ADMIT;
 }
 
+static _Atomic bool all;
+
+static bool admits_all(void)
+{
+	return all;
+}
+
 static bool answer_allowed(const struct sip_addr *peer, size_t question, size_t answer)
 {
 	(void)peer;
@@ -30,10 +37,11 @@ static bool answer_allowed(const struct sip_addr *peer, size_t question, size_t 
 
 static int start(void **state)
 {
-	struct sip_stack_config c = {.admit = admit, .answer_allowed = answer_allowed};
+	struct sip_stack_config c = {.admit = admit, .admits_all = admits_all, .answer_allowed = answer_allowed};
 
 	(void)state;
 	verdict = SIP_ADMIT;
+	all = false;
 	allowed = true;
 	asked = 0;
 	observer_start(&c, (struct observer_options){.answer = true});
@@ -84,6 +92,21 @@ static void a_shed_request_gets_503_with_retry_after(void **state)
 	assert_true(observer_wait(1));
 	assert_int_equal(observer_count(), 1);
 	close(s);
+	close(fd);
+}
+
+static void nobody_is_asked_while_all_is_admitted(void **state)
+{
+	struct sip_addr bound = observer_listen("udp", SIP_TRANSPORT_UDP, "127.0.0.1:0");
+	int fd = peer_udp("127.0.0.1");
+	char buf[2000];
+
+	(void)state;
+	verdict = SIP_REFUSE_503;
+	all = true;
+	peer_send_to(fd, &bound, options_request(buf, sizeof(buf), "UDP 127.0.0.1:9;rport", "a", 1, 0));
+	assert_true(peer_read(fd, buf, sizeof(buf)) > 0);
+	assert_true(strncmp(buf, "SIP/2.0 200 ", 12) == 0);
 	close(fd);
 }
 
@@ -173,9 +196,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		T(a_shed_request_gets_503_with_retry_after),
-		T(a_dropped_request_gets_nothing),
-		T(an_answer_past_the_budget_is_dropped_and_counted),
+		T(a_shed_request_gets_503_with_retry_after), T(nobody_is_asked_while_all_is_admitted),
+		T(a_dropped_request_gets_nothing),           T(an_answer_past_the_budget_is_dropped_and_counted),
 		T(the_trace_sees_every_message_both_ways),
 	};
 

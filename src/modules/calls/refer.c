@@ -67,11 +67,17 @@ static void notified(void *token, enum ast_sip_request_end why, struct sip_rx_da
 
 	(void)why;
 	(void)rx;
-	if (t->over) {
-		sub_end(t);
-		part(t);
-	}
 	shared_unref(&t->shared);
+}
+
+/* The answer to the last one, and not to one before it that came late: BYE must not overtake what it ends. */
+static void notified_last(void *token, enum ast_sip_request_end why, struct sip_rx_data *rx)
+{
+	struct transfer *t = token;
+
+	sub_end(t);
+	part(t);
+	notified(token, why, rx);
 }
 
 static struct sip_tx_data *make_notify(struct transfer *t, unsigned status)
@@ -109,7 +115,8 @@ static void notify(struct transfer *t, unsigned status, bool last)
 	tx = t->dialog ? make_notify(t, status) : NULL;
 	if (tx) {
 		shared_ref(&t->shared);
-		if (!ast_sip_send_request_cb(tx, t->dialog, leg_endpoint(t->referrer), 0, notified, t))
+		if (!ast_sip_send_request_cb(tx, t->dialog, leg_endpoint(t->referrer), 0,
+					     last ? notified_last : notified, t))
 			return;
 		shared_unref(&t->shared);
 	}

@@ -2,8 +2,8 @@
 
 Each file of tests/sim/mutations is a defect as a patch against the sources. For each, in a copy of the tree under BUILDDIR/mutations:
 patch, build, run simulations by rising seeds until one fails, take the patch out again. A table says which seed caught
-it, and by which rule; the sources as they are must pass the same seeds. Ends with 1 when a defect was not caught or a patch does
-not fit any more.
+it, and by which rule (defects named call-… are looked for among calls); the sources as they are must pass the same
+seeds. Ends with 1 when a defect was not caught or a patch does not fit any more.
 """
 import filecmp
 import os
@@ -16,8 +16,9 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
 PATCHES = os.path.join(SOURCE, 'tests', 'sim', 'mutations')
 # The programs that look, and how many seeds each gets.
 WATCHERS = [('test_sim_world', 300), ('test_sim_registrar_rules', 1), ('test_sim_registrar', 60)]
-CLEAN_SEEDS = {'test_sim_world': 100, 'test_sim_registrar_rules': 1, 'test_sim_registrar': 20}
-TARGETS = ['tests/sim/' + name for name, _ in WATCHERS] + ['server']
+CALL_WATCHERS = [('test_sim_calls', 200)]
+CLEAN_SEEDS = {'test_sim_calls': 60, 'test_sim_world': 100, 'test_sim_registrar_rules': 1, 'test_sim_registrar': 20}
+TARGETS = ['tests/sim/' + name for name, _ in WATCHERS + CALL_WATCHERS] + ['server']
 
 
 def run(*argv, **options):
@@ -53,8 +54,8 @@ def simulate(folder, program, seeds):
     return (seed.group(1) if seed else '?', (reason.group(1) or reason.group(2)) if reason else said.stdout[-200:])
 
 
-def look(folder):
-    for program, seeds in WATCHERS:
+def look(folder, name):
+    for program, seeds in CALL_WATCHERS if name.startswith('call-') else WATCHERS:
         caught = simulate(folder, program, seeds)
         if caught:
             return program, *caught
@@ -84,7 +85,7 @@ def main():
         said = run('patch', '-p1', '-d', tree, '-i', patch)
         if said.returncode == 0:
             ok, text = build(folder)
-            found = look(folder) if ok else ('-', '-', 'it does not build: ' + text[-300:])
+            found = look(folder, name) if ok else ('-', '-', 'it does not build: ' + text[-300:])
             run('patch', '-p1', '-R', '-d', tree, '-i', patch)
         else:
             found = ('-', '-', 'the patch does not fit any more')

@@ -254,7 +254,8 @@ static void build(struct sim_agent *a, struct sim_agent_request *r, bool wrong)
 	char credentials[700];
 	int n;
 
-	sim_agent_credentials(a, r->method, r->uri, wrong, credentials, sizeof(credentials));
+	sim_digest_credentials(&a->digest, a->user, wrong ? "guess" : "secret", r->method, r->uri, credentials,
+			       sizeof(credentials));
 	r->cseq = ++a->memory->cseq;
 	snprintf(r->via, sizeof(r->via), "%s", a->address);
 	r->branch = ++branches;
@@ -390,7 +391,7 @@ static void answer_came(struct sim_agent *a, struct rs_str bytes)
 {
 	struct sim_agent_request *r = request_of(a, bytes);
 	unsigned status = (unsigned)atoi(bytes.p + 8);
-	char cseq[64];
+	char cseq[64], challenge[600];
 
 	sim_agent_header(bytes, "CSeq", cseq, sizeof(cseq));
 	if (!r || (unsigned)atoi(cseq) != r->cseq || !strstr(cseq, r->method))
@@ -406,7 +407,7 @@ static void answer_came(struct sim_agent *a, struct rs_str bytes)
 		return;
 	}
 	if (status == 401 && ++r->tries < TRIES) {
-		sim_agent_challenged(a, bytes);
+		sim_digest_challenged(&a->digest, sim_agent_header(bytes, "WWW-Authenticate", challenge, 600));
 		sim_queue_remove(&r->timer);
 		r->asked_at = now_us();
 		build(a, r, !a->quiet && sim_rng_below(sim_test_rng(), 20) == 0);

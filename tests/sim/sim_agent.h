@@ -8,6 +8,7 @@
 #ifndef SIM_AGENT_H
 #define SIM_AGENT_H
 
+#include "sim_digest.h"
 #include "sim_server.h"
 
 #define SIM_AGENT_REQUESTS 4
@@ -70,8 +71,7 @@ struct sim_agent {
 	struct sim_agent_request requests[SIM_AGENT_REQUESTS];
 	struct sim_agent_answer answers[SIM_AGENT_ANSWERS];
 	unsigned next_answer;
-	char nonce[128], opaque[64], realm[64]; /* of the last challenge; empty: none */
-	unsigned nc;
+	struct sim_digest digest;
 	bool quiet; /* begins nothing any more */
 	char in[16384];
 	size_t in_len;
@@ -118,11 +118,6 @@ void sim_agent_asked(struct sim_agent *a, struct rs_str bytes);
 void sim_agent_answers_stop(struct sim_agent *a);
 /* The copied value of the first header of that name ("Via"), "" when there is none. */
 const char *sim_agent_header(struct rs_str bytes, const char *name, char *buf, size_t size);
-/* Takes nonce, realm and opaque from a challenge. */
-void sim_agent_challenged(struct sim_agent *a, struct rs_str bytes);
-/* Authorization for a request, with the last nonce; "" when there was no challenge yet. wrong: a wrong password. */
-void sim_agent_credentials(struct sim_agent *a, const char *method, const char *uri, bool wrong, char *out,
-			   size_t size);
 /* A MESSAGE with that id has come to agent a. */
 void sim_agent_message_came(struct sim_agent *a, unsigned id, const char *branch);
 

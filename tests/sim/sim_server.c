@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Longer than any transaction lives: timers J and K, then the tasks that free. */
@@ -19,6 +20,7 @@
 static const char transports[] = "[udp]\ntype=transport\nprotocol=udp\nbind=10.0.0.1:5060\n"
 				 "[tcp]\ntype=transport\nprotocol=tcp\nbind=10.0.0.1:5060\n";
 static char dir[256];
+static char more[4][32]; /* names of further files */
 
 static void write_file(const char *name, const char *first, const char *second)
 {
@@ -42,6 +44,22 @@ void sim_server_configure(const char *pjsip, const char *own)
 	write_file("res_sip.conf", own ? own : "", "");
 }
 
+void sim_server_file(const char *name, const char *text)
+{
+	unsigned i = 0;
+
+	while (i < RS_ARRAY_SIZE(more) && more[i][0] && strcmp(more[i], name) != 0)
+		i++;
+	sim_check(i < RS_ARRAY_SIZE(more));
+	snprintf(more[i], sizeof(more[i]), "%s", name);
+	write_file(name, text, "");
+}
+
+void sim_server_path(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, "%s/%s", dir, name);
+}
+
 void sim_server_forget(void)
 {
 	static const char *const names[] = {"pjsip.conf", "res_sip.conf"};
@@ -49,6 +67,10 @@ void sim_server_forget(void)
 
 	for (unsigned i = 0; i < RS_ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	for (unsigned i = 0; i < RS_ARRAY_SIZE(more) && more[i][0]; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, more[i]);
 		unlink(path);
 	}
 	rmdir(dir);

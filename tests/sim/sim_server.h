@@ -16,6 +16,10 @@
 
 /* Writes pjsip.conf (behind the two transports) and res_sip.conf (NULL: none) into a folder of its own. */
 void sim_server_configure(const char *pjsip, const char *own);
+/* One more file there, until it is removed. */
+void sim_server_file(const char *name, const char *text);
+/* What the server has written there for itself is read or removed by its path. */
+void sim_server_path(char *path, size_t size, const char *name);
 /* Writes them anew, for ast_sip_core_reload or the next start. */
 void sim_server_reconfigure(const char *pjsip, const char *own);
 /* Removes that folder. */

@@ -19,6 +19,12 @@ void sim_watch_start(void);
 /* When traffic has ended: every request was answered, and every retransmission that came in time. */
 void sim_watch_stop(void);
 
+/* Shows next what passes as well; NULL: nobody. Until sim_watch_stop. */
+void sim_watch_pass_on(const struct sim_net_watch *next);
+/* The server crashes: it owes nobody anything any more, and nothing is looked at until it is there again. */
+void sim_watch_forget(void);
+void sim_watch_again(void);
+
 /* A peer that sends what no phone would: its messages are not taken for requests that must be answered in order. */
 void sim_watch_strange(const char *ip);
 /* The server hands a request to its services. */

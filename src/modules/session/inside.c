@@ -308,20 +308,25 @@ static void offer_request(struct ast_sip_session *s, struct sip_rx_data *rx)
 
 static void incoming_bye(struct ast_sip_session *s, struct sip_rx_data *rx)
 {
+	bool waited = s->bye;
+
 	session_supplements_request_in(s, rx);
 	session_answer_inside(s, rx, 200, false);
 	/* It crossed ours, which gets its own answer. */
-	if (s->ended || s->bye_sent)
+	if (s->bye_sent)
+		return;
+	/* Behind it nobody acknowledges a 2xx, and ours need not wait for that any more. */
+	session_confirm_drop(s);
+	if (waited)
+		sip_tx_unref(s->bye);
+	s->bye = NULL;
+	if (s->ended)
 		return;
 	session_refuse(s, 487, RS_STR_NULL);
-	session_confirm_drop(s);
-	if (s->bye) {
-		sip_tx_unref(s->bye);
-		s->bye = NULL;
+	if (waited)
 		session_end(s, (enum ast_sip_session_end)s->why, NULL);
-		return;
-	}
-	session_give_up(s, AST_SIP_SESSION_END_BYE, rx, 0);
+	else
+		session_give_up(s, AST_SIP_SESSION_END_BYE, rx, 0);
 }
 
 /* ---- the usage ---- */

@@ -1,5 +1,6 @@
-/* Digest as a phone does it: MD5, qop=auth. Apart from the server's own, which it is held against. */
-#include "sim_agent.h"
+/* See sim_digest.h. */
+#include "sim_digest.h"
+#include "sim_fork.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -35,35 +36,33 @@ static void parameter(const char *value, const char *name, char *out, size_t siz
 	out[end - at] = '\0';
 }
 
-void sim_agent_challenged(struct sim_agent *a, struct rs_str bytes)
+void sim_digest_challenged(struct sim_digest *d, const char *value)
 {
-	char value[600];
-
-	sim_agent_header(bytes, "WWW-Authenticate", value, sizeof(value));
 	sim_check(strstr(value, "qop=\"auth\"") || strstr(value, "qop=\"auth"));
-	parameter(value, "nonce", a->nonce, sizeof(a->nonce));
-	parameter(value, "realm", a->realm, sizeof(a->realm));
-	parameter(value, "opaque", a->opaque, sizeof(a->opaque));
-	sim_check(a->nonce[0] && a->realm[0]);
-	a->nc = 0;
+	parameter(value, "nonce", d->nonce, sizeof(d->nonce));
+	parameter(value, "realm", d->realm, sizeof(d->realm));
+	parameter(value, "opaque", d->opaque, sizeof(d->opaque));
+	sim_check(d->nonce[0] && d->realm[0]);
+	d->nc = 0;
 }
 
-void sim_agent_credentials(struct sim_agent *a, const char *method, const char *uri, bool wrong, char *out, size_t size)
+void sim_digest_credentials(struct sim_digest *d, const char *user, const char *password, const char *method,
+			    const char *uri, char *out, size_t size)
 {
 	char text[512], ha1[HEX], ha2[HEX], response[HEX], nc[9];
 
 	out[0] = '\0';
-	if (!a->nonce[0])
+	if (!d->nonce[0])
 		return;
-	snprintf(nc, sizeof(nc), "%08x", ++a->nc);
-	snprintf(text, sizeof(text), "%s:%s:%s", a->user, a->realm, wrong ? "guess" : "secret");
+	snprintf(nc, sizeof(nc), "%08x", ++d->nc);
+	snprintf(text, sizeof(text), "%s:%s:%s", user, d->realm, password);
 	md5(text, ha1);
 	snprintf(text, sizeof(text), "%s:%s", method, uri);
 	md5(text, ha2);
-	snprintf(text, sizeof(text), "%s:%s:%s:%s:auth:%s", ha1, a->nonce, nc, "0a4f113b", ha2);
+	snprintf(text, sizeof(text), "%s:%s:%s:%s:auth:%s", ha1, d->nonce, nc, "0a4f113b", ha2);
 	md5(text, response);
 	snprintf(out, size,
 		 "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
 		 "algorithm=MD5, cnonce=\"0a4f113b\", opaque=\"%s\", qop=auth, nc=%s\r\n",
-		 a->user, a->realm, a->nonce, uri, response, a->opaque, nc);
+		 user, d->realm, d->nonce, uri, response, d->opaque, nc);
 }

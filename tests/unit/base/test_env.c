@@ -149,8 +149,7 @@ static void hashes_depend_on_every_byte_and_case_only_when_asked(void **state)
 			memset(two, 'x', sizeof(two));
 			one[at] = (char)c;
 			two[at] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : (char)c;
-			assert_true(rs_hash_nocase(rs_str_n(one, sizeof(one))) ==
-				    rs_hash(rs_str_n(two, sizeof(two))));
+			assert_true(rs_hash_nocase(rs_str_n(one, sizeof(one))) == rs_hash(rs_str_n(two, sizeof(two))));
 		}
 	}
 }

@@ -326,6 +326,7 @@ void ast_sip_core_stop(unsigned grace_ms)
 	ast_sip_listeners_close();
 	listening = false;
 	rs_taskpool_drain(grace_ms);
+	sip_transaction_settle();
 	ast_sip_loader_stop(grace_ms);
 	sip_stack_stop();
 	ast_sip_location_stop();

@@ -151,6 +151,9 @@ void sip_dialog_stop(void); /* ends all */
 int sip_transport_start(void);
 void sip_transport_stop(void);
 int sip_transaction_start(void);
+/* Before a stop: INVITEs that were answered 2xx no longer wait for repetitions (32 s), and let their users go. Not from
+ * a pool thread. */
+void sip_transaction_settle(void);
 void sip_transaction_stop(void);
 int sip_resolver_start(void);
 void sip_resolver_stop(void);

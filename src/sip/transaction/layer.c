@@ -68,15 +68,20 @@ static void end_one(struct sip_tsx *tsx)
 		terminate(tsx);
 }
 
+void sip_transaction_settle(void)
+{
+	tsx_table_end(true, end_one);
+}
+
 void sip_transaction_stop(void)
 {
 	if (atomic_exchange(&stopping, true))
 		return;
-	tsx_table_end_all(end_one);
+	tsx_table_end(false, end_one);
 	for (int i = 0; i < STOP_STEPS && atomic_load_explicit(&loose, memory_order_acquire); i++)
 		rs_taskpool_drain(STOP_STEP_MS);
 	/* What those tasks may still have begun. */
-	tsx_table_end_all(end_one);
+	tsx_table_end(false, end_one);
 	tsx_table_stop();
 }
 

@@ -480,7 +480,7 @@ int tsx_table_start(void)
 	return 0;
 }
 
-static struct sip_tsx *any_transaction(struct shard *s)
+static struct sip_tsx *any_transaction(struct shard *s, bool accepted)
 {
 	struct sip_tsx *tsx = NULL;
 
@@ -488,8 +488,10 @@ static struct sip_tsx *any_transaction(struct shard *s)
 	for (uint32_t i = 0; i < s->index.size && !tsx; i++) {
 		struct tsx_entry *e = s->index.places[i].entry;
 
-		if (e && !is_record(e))
-			tsx = sip_tsx_ref(rs_container_of(e, struct sip_tsx, entry));
+		if (!e || is_record(e))
+			continue;
+		tsx = rs_container_of(e, struct sip_tsx, entry);
+		tsx = !accepted || sip_tsx_state(tsx) == SIP_TSX_ACCEPTED ? sip_tsx_ref(tsx) : NULL;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return tsx;
@@ -516,12 +518,12 @@ static void empty_shard(struct shard *s)
 	} while (n);
 }
 
-void tsx_table_end_all(void (*end)(struct sip_tsx *tsx))
+void tsx_table_end(bool accepted, void (*end)(struct sip_tsx *tsx))
 {
 	struct sip_tsx *tsx;
 
 	for (int i = 0; i < SHARDS; i++) {
-		while ((tsx = any_transaction(&shards[i]))) {
+		while ((tsx = any_transaction(&shards[i], accepted))) {
 			end(tsx);
 			sip_tsx_unref(tsx);
 		}

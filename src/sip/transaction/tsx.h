@@ -180,8 +180,9 @@ struct tsx_found {
 	struct sip_tx_data *answer; /* its answer, referenced; may be NULL */
 };
 int tsx_table_start(void); /* 0 or ENOMEM */
-/* Calls end, without a lock, for each transaction that is left; end must take it out. Nobody may insert any more. */
-void tsx_table_end_all(void (*end)(struct sip_tsx *tsx));
+/* Calls end, without a lock, for each transaction that is left, or only for those in Accepted; end must take it out.
+ * For all of them: nobody may insert any more. */
+void tsx_table_end(bool accepted, void (*end)(struct sip_tsx *tsx));
 /* Drops the completed ones and the table. */
 void tsx_table_stop(void);
 /* key will be looked for soon: the memory for that is asked for. */

@@ -51,6 +51,17 @@ void hold_change(struct hold_table *t, int delta, const char *what)
 	loader_wait_wake();
 }
 
+void hold_reset(struct hold_table *t)
+{
+	for (unsigned i = 0; i < HOLD_KINDS; i++) {
+		atomic_store(&t->what[i], NULL);
+		for (unsigned s = 0; s < HOLD_SHARDS; s++) {
+			atomic_store(&t->shards[s].taken[i], 0);
+			atomic_store(&t->shards[s].given[i], 0);
+		}
+	}
+}
+
 long hold_count(const struct hold_table *t, unsigned kind)
 {
 	uint64_t given = 0, taken = 0;

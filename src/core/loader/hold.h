@@ -27,7 +27,10 @@ struct hold_table {
 	struct hold_shard shards[HOLD_SHARDS];
 };
 
+/* what must stay as long as the module is mapped. */
 void hold_change(struct hold_table *t, int delta, const char *what);
+/* Before the module's code goes, with nothing held: the words that it, or one that it needs, gave lie in there. */
+void hold_reset(struct hold_table *t);
 /* How many of that kind there are; never less than 0. */
 long hold_count(const struct hold_table *t, unsigned kind);
 /* Whether there was a moment during the call in which none of the kinds that wanted (NULL: all) accepts was held. */

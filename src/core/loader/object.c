@@ -74,6 +74,7 @@ void module_close(struct ast_sip_module *m)
 	/* Earlier snapshots may still have objects of its files: what it made of them goes while its code is there. */
 	ast_sip_conf_files_remove(m);
 	ast_sip_conf_files_sever(m);
+	hold_reset(&m->holds);
 	m->info = NULL;
 	m->handle = NULL;
 	if (atomic_load(&m->state) != MODULE_DECLINED)

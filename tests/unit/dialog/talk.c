@@ -201,6 +201,7 @@ int talk_on(int (*fn)(void *data), void *data)
 {
 	int result = -1;
 
+	assert_non_null(talk.dlg);
 	assert_int_equal(rs_call(sip_dialog_serializer(talk.dlg), fn, data, &result, "test", NULL), 0);
 	sim_run_for(0);
 	return result;

@@ -44,6 +44,27 @@ static bool is_task(const char *what)
 	return strcmp(what, "task") == 0;
 }
 
+/* The words lie in objects that are unmapped. */
+static void a_reset_forgets_the_words(void **state)
+{
+	struct hold_table *t = table_new();
+	char *word = strdup("session");
+
+	(void)state;
+	hold_change(t, 1, word);
+	hold_change(t, -1, word);
+	hold_reset(t);
+	memset(word, 'x', strlen(word) + 1);
+	free(word);
+	hold_change(t, 1, "handler");
+	assert_string_equal(atomic_load(&t->what[0]), "handler");
+	assert_null(atomic_load(&t->what[1]));
+	assert_int_equal(hold_count(t, 0), 1);
+	hold_change(t, -1, "handler");
+	assert_true(hold_none(t, NULL));
+	free(t);
+}
+
 static void other_kinds_can_be_left_out(void **state)
 {
 	struct hold_table *t = table_new();
@@ -155,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kinds_are_counted_apart),
+		cmocka_unit_test(a_reset_forgets_the_words),
 		cmocka_unit_test(other_kinds_can_be_left_out),
 		cmocka_unit_test(more_kinds_than_fit_are_counted_together),
 		cmocka_unit_test(holds_that_move_between_threads_are_never_missed),

@@ -15,7 +15,7 @@ import sys
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
 PATCHES = os.path.join(SOURCE, 'tests', 'sim', 'mutations')
 # The programs that look, and how many seeds each gets.
-WATCHERS = [('test_sim_world', 300), ('test_sim_registrar_rules', 1), ('test_sim_registrar', 60)]
+WATCHERS = [('test_sim_world', 1000), ('test_sim_registrar_rules', 1), ('test_sim_registrar', 60)]
 CALL_WATCHERS = [('test_sim_calls', 200)]
 CLEAN_SEEDS = {'test_sim_calls': 60, 'test_sim_world': 100, 'test_sim_registrar_rules': 1, 'test_sim_registrar': 20}
 TARGETS = ['tests/sim/' + name for name, _ in WATCHERS + CALL_WATCHERS] + ['server']

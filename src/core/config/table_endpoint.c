@@ -58,7 +58,7 @@ static const struct conf_option ROWS[] = {
 	UINT("sub_min_expiry", S, NA, "0", s.sub_min_expiry),
 	BOOL("allow_transfer", S, 0, "yes", s.allow_transfer),
 	ENUM("redirect_method", S, 0, "user", s.redirect_method, REDIRECT),
-	{ROW("follow_redirect_methods", BOOL, S, 0, NULL, FIELD(s.follow_redirect_message)),
+	{ROW("follow_redirect_methods", BOOL, S, NA, NULL, FIELD(s.follow_redirect_message)),
 	 .set = conf_set_redirect_methods, .print = conf_print_redirect_methods},
 	BOOL("user_eq_phone", S, 0, "no", s.user_eq_phone),
 	STR("callerid", S, 0, NULL, s.callerid),

@@ -101,8 +101,9 @@ static void what_calls_follow_applies(void **state)
 	struct ast_sip_strings na = ast_sip_snapshot_not_applicable(s);
 	struct ast_sip_endpoint *e = ast_sip_endpoint_find(s, RS_STR("e"));
 
-	assert_int_equal(na.n, 1);
-	assert_string_equal(na.v[0].p, "endpoint.inband_progress");
+	assert_int_equal(na.n, 2);
+	assert_string_equal(na.v[0].p, "endpoint.follow_redirect_methods");
+	assert_string_equal(na.v[1].p, "endpoint.inband_progress");
 	assert_true(ast_sip_endpoint_settings(e)->ignore_183_without_sdp);
 	assert_int_equal(ast_sip_endpoint_settings(e)->device_state_busy_at, 2);
 	assert_false(ast_sip_snapshot_global(s)->norefersub);
